@@ -1,0 +1,104 @@
+"""A run: one job, sweep, pipeline or step, in a tree of its parent and children."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from graphql_runs.model.status import RunStatus
+from graphql_runs.model.time import Micros
+
+
+class Goal(StrEnum):
+    """Which way the primary metric is better."""
+
+    MINIMIZE = "MINIMIZE"
+    MAXIMIZE = "MAXIMIZE"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvidence:
+    """One statement about a run's status: who said it, when, and whether it was reported by the job's system or derived
+    by us (from an exit code, a driver line, a heartbeat)."""
+
+    status: RunStatus
+    at: Micros
+    reported: bool
+    source: str
+    original: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailure:
+    """Why a run failed, as its system says."""
+
+    message: str
+    code: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunWarning:
+    """A warning that the run's system gave."""
+
+    message: str
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queueing:
+    """Why a run still waits, as its system says."""
+
+    code: str | None = None
+    message: str | None = None
+    refreshed_at: Micros | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the store keeps it: everything but its metrics, logs and outputs.
+
+    `id` is the server's, `run_id` the producer's. `workspace`, `experiment`, `cluster`, `parent` and `root` are server
+    ids; a root run is its own `root` and has depth 0. A `placeholder` was named as a parent before anything declared it.
+    """
+
+    id: str
+    run_id: str
+    workspace: str
+    experiment: str
+    root: str
+    number: int
+    name: str
+    source: str
+    created_at: Micros
+    status: RunStatus
+    status_at: Micros
+    parent: str | None = None
+    depth: int = 0
+    display_name: str | None = None
+    description: str | None = None
+    kind: str | None = None
+    cluster: str | None = None
+    target: str | None = None
+    submitted_by: str | None = None
+    original_status: str | None = None
+    evidence: tuple[StatusEvidence, ...] = ()
+    error: RunFailure | None = None
+    warnings: tuple[RunWarning, ...] = ()
+    queueing: Queueing | None = None
+    started_at: Micros | None = None
+    ended_at: Micros | None = None
+    heartbeat_at: Micros | None = None
+    heartbeat_seconds: float | None = None
+    cancel_requested_at: Micros | None = None
+    exit_code: int | None = None
+    primary_metric: str | None = None
+    primary_metric_goal: Goal | None = None
+    portal_url: str | None = None
+    placeholder: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The only write path: validate, deduplicate, one batch per run tree, commit, signal; and compaction behind it."""

@@ -1,0 +1,64 @@
+# Tasks of this repository; run them as `uv run just NAME`, which puts the tools of the environment on the path.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# What there is to run.
+default:
+    @just --list
+
+# Everything that needs no test run: format, lint, types, rooms, generated files, docs, pins.
+check: format-check lint types rooms generated docs pin-check
+
+# Format all Python and mend what the linter can.
+format:
+    ruff check --fix --exit-zero --quiet
+    ruff format
+
+# The whole test suite; arguments go to pytest, e.g. `just test tests/store -n 0`.
+test *arguments:
+    pytest {{ arguments }}
+
+# The benchmarks, as a table with the goal beside each number.
+bench *arguments:
+    python -m benchmarks {{ arguments }}
+
+# Write schema.graphql from the code.
+schema:
+    python scripts/generate.py schema
+
+# Write the table of settings in docs/settings.md from the code.
+settings:
+    python scripts/generate.py settings
+
+# Pin the whole dependency tree in pyproject.toml; see scripts/pin.py for the options.
+pin *arguments:
+    python scripts/pin.py {{ arguments }}
+
+# Is everything formatted?
+format-check:
+    ruff format --check
+
+# The linter.
+lint:
+    ruff check
+
+# mypy --strict; the plugin packages by the name they are installed under.
+types:
+    mypy
+    mypy --package graphql_runs_text --package graphql_runs_tabular --package graphql_runs_azureml
+
+# Do the imports keep to the rooms table?
+rooms:
+    lint-imports --no-logo
+
+# Are the committed generated files as the code would write them?
+generated:
+    python scripts/generate.py schema settings --check
+
+# Do the docs say what the code does, and is the tree tidy?
+docs:
+    pytest tests/docs tests/repo -n 0 --quiet
+
+# Are all pins there, and do they agree with a fresh resolution?
+pin-check:
+    python scripts/pin.py --check
