@@ -107,8 +107,9 @@ class Descent:
 
 def log_softmax(logits: Floats) -> Floats:
     """Logarithms of class probabilities, row by row."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)
+    shifted: Floats = logits - logits.max(axis=1, keepdims=True)
+    normalizer: Floats = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted - normalizer
 
 
 def evaluate(network: Network, x: Floats, y: Labels) -> tuple[float, float, Labels]:

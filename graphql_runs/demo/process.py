@@ -9,6 +9,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from graphql_runs.demo import job
+
 _THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR")
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 3.0
@@ -21,6 +23,8 @@ def run(module: str, arguments: Sequence[str], folder: Path, log: Path, stop: th
     """
     environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     environment |= {"VECLIB_MAXIMUM_THREADS": "1", "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+    if sys.platform != "win32":  # there the interpreter of a virtual environment is a grandchild
+        environment[job.PARENT_VARIABLE] = str(os.getpid())
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(

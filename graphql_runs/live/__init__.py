@@ -1,0 +1,1 @@
+"""Following what happens: `hub` wakes those who wait, `follow` reads a run tree from a cursor on."""

@@ -18,7 +18,7 @@ A batch appends exactly one entry, at the end it read; that is the precondition 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -260,7 +260,7 @@ class Store(Protocol):
 
     # Changes
 
-    def wakes(self) -> AsyncIterator[Wake]:
+    def wakes(self) -> AsyncGenerator[Wake]:
         """Commits by any process, as they come; may be merged or doubled, and the first may be about the past. Commits of
         this process are given at once, of others within milliseconds where `capabilities.change_notification` says so."""
         ...
