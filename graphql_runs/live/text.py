@@ -14,12 +14,12 @@ def torn(data: bytes) -> int:
     return 0
 
 
-def decode_between(data: bytes, lead: int, *, final: bool) -> tuple[int, bytes]:
+def between(data: bytes, lead: int) -> tuple[int, bytes]:
     """Which bytes a delta gives. `data` begins `lead` (0 to 3) bytes before the delta's own range.
 
-    Gives how many bytes before the range the delta begins, since an earlier one held them back, and its bytes; those of
-    an incomplete character at the end wait for the next delta unless the file is `final`.
+    Gives how many bytes before the range the delta begins, since an earlier one held them back, and its bytes. Those of an
+    incomplete character at the end wait for the next delta; where none comes, only the raw file has them.
     """
     held = torn(data[:lead])
-    wait = 0 if final else torn(data[lead - held :])
-    return held, data[lead - held : len(data) - wait]
+    data = data[lead - held :]
+    return held, data[: len(data) - torn(data)]

@@ -206,7 +206,7 @@ class Draft:
             (self._layer.points, InvalidInput(f"metric {new.metric!r} changes its columns within one call", field="columns")),
             (self._all.points, Full()),
         ):
-            if id in before and _shape(before[id][-1]) != _shape(piece):
+            if id in before and segment.shape(before[id][-1]) != segment.shape(piece):
                 raise error
         self._layer.points.setdefault(id, []).append(piece)
         self._layer.size += 24 * new.count * len(new.columns)
@@ -388,8 +388,3 @@ def _columns(metric: Metric, new: Mapping[str, NDArray[Any]]) -> tuple[Column, .
     found = tuple(known.values())
     return metric.columns if found == metric.columns else found
 
-
-def _shape(points: Points) -> tuple[object, ...]:
-    """Pieces of one shape join without any value changing."""
-    steps = None if points.steps is None else points.steps.dtype.kind
-    return (steps, *((name, values.dtype.kind) for name, values in points.columns.items()))

@@ -75,7 +75,8 @@ def _many(metric: Metric, values: NDArray[Any], steps: NDArray[Any] | None, last
             changes |= {"min": float(values[low]), "min_step": _step(steps, low, metric.count)}
         if metric.max is None or values[high] > metric.max:
             changes |= {"max": float(values[high]), "max_step": _step(steps, high, metric.count)}
-        changes["total"] = metric.total + float(values.sum() if finite == n else values[good].sum())
+        with np.errstate(over="ignore"):
+            changes["total"] = metric.total + float(values.sum() if finite == n else values[good].sum())
     if finite < n and metric.first_non_finite_step is None:
         changes["first_non_finite_step"] = _step(steps, int(np.argmin(good)), metric.count)
     return replace(

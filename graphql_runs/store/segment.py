@@ -92,6 +92,12 @@ def concat(pieces: list[Points]) -> Points:
     return Points(pieces[0].start, columns, steps, at)
 
 
+def shape(points: Points) -> tuple[object, ...]:
+    """Names and types of the columns. Pieces of one shape join without any value changing."""
+    steps = None if points.steps is None else points.steps.dtype.kind
+    return (steps, *((name, values.dtype.kind) for name, values in points.columns.items()))
+
+
 def step_missing(steps: NDArray[Any]) -> NDArray[np.bool_]:
     """True for the rows of a step column that were given no step; shape (n,)."""
     missing: NDArray[np.bool_] = np.isnan(steps) if steps.dtype.kind == "f" else steps == NO_STEP

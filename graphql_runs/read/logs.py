@@ -1,0 +1,43 @@
+"""The log files and outputs of a run, and which log is the one to watch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from graphql_runs.model.records import LogFile, LogStream
+from graphql_runs.store.port import Store
+
+_CHUNK = 1000
+# Azure Machine Learning's rule (azureml-core 1.61, `Run._stream_run_output`), anchored to a run's own paths.
+_AZURE = re.compile(r"(?:^|/)(?:user_logs/std_log\D*0*(?:_ps)?\.txt|azureml-logs/(?P<prefix>\d\d).+\.txt)$")
+_PRIMARY = re.compile(r"(?:rank|worker)_0(?!\d)")
+_STREAMS = {LogStream.STDOUT: 0, LogStream.OTHER: 1, LogStream.STDERR: 2, LogStream.SYSTEM: 3}
+
+
+async def run_logs(store: Store, run: str) -> list[LogFile]:
+    """Every log file of a run, by path."""
+    found: list[LogFile] = []
+    while True:
+        page = await store.list(LogFile, run, after=found[-1].path if found else None, first=_CHUNK)
+        found += page
+        if len(page) < _CHUNK:
+            return found
+
+
+def main_log(logs: Sequence[LogFile]) -> LogFile | None:
+    """The log that shows what the user's code prints.
+
+    In an Azure ML run: the one with the highest number before its name (`70_driver_log.txt`), `user_logs/std_log.txt` before
+    all, and of several ranks `rank_0` or `worker_0`. Otherwise standard output before other files, standard error and system logs, rank 0 (or none)
+    first, then by path.
+    """
+    azure = [(log, found) for log in logs if (found := _AZURE.search(log.path))]
+    if azure:
+        return min(azure, key=lambda pair: _azure_rank(pair[0].path, pair[1]["prefix"]))[0]
+    return min(logs, key=lambda log: (_STREAMS[log.stream], log.rank or 0, log.path), default=None)
+
+
+def _azure_rank(path: str, prefix: str | None) -> tuple[int, bool, str]:
+    number = 100 if prefix is None else int(prefix)
+    return -number, _PRIMARY.search(path) is None, path

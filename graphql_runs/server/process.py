@@ -1,0 +1,101 @@
+"""Running the server: one process, until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from graphql_runs.ingest.host import SourceConfig
+from graphql_runs.live.hub import Hub
+from graphql_runs.model.errors import InvalidInput
+from graphql_runs.server.application import LOOPBACK, build_application, build_rooms
+from graphql_runs.server.opening import open_store
+from graphql_runs.server.settings import Settings
+
+
+class _Server(uvicorn.Server):
+    """uvicorn waits for open sockets before it ends the lifespan, so followers are told to stop when the signal comes."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._loop = asyncio.get_running_loop()
+        self._closing: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self._close_hub)
+
+    def _close_hub(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._hub.close())
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises InvalidInput naming host and port when the address cannot be taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise InvalidInput(f"cannot listen on {host}:{port}: {error.strerror}; --port takes another one", field="port") from error
+    return found
+
+
+async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. `started` is called with the server's address once it answers."""
+    if settings.host not in LOOPBACK and not settings.allow_remote:
+        raise InvalidInput(
+            f"host {settings.host!r} is not loopback, and everybody who reaches it could read and write; "
+            "allow_remote=true says that this is meant",
+            field="host",
+        )
+    bound = listen(settings.host, settings.port)
+    store = await open_store(settings.store)
+    rooms = build_rooms(store, settings, sources)
+    config = uvicorn.Config(
+        build_application(rooms, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws_max_size=settings.message_bytes,
+        ws_ping_interval=settings.ping_seconds,
+        ws_ping_timeout=settings.ping_seconds,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
+    )
+    server = _Server(config, rooms.hub)
+    port = bound.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    serving = asyncio.create_task(server.serve([bound]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.002)
+    if server.started:
+        started(f"http://{host}:{port}")
+    await serving
+
+
+def configure_logging(level: str) -> None:
+    """Structured lines on standard error, for people on a terminal and as JSON elsewhere."""
+    least = getattr(logging, level.upper())
+    shared = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, structlog.processors.TimeStamper("iso")]
+    tail = (
+        [structlog.dev.ConsoleRenderer()]
+        if sys.stderr.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *tail],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=max(least, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

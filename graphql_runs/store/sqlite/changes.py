@@ -1,0 +1,304 @@
+"""What a transaction may do to the tables. Everything here runs in the writer's thread, inside a transaction of its own."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+import apsw
+import orjson
+
+from graphql_runs.model.change import Hint
+from graphql_runs.model.errors import Conflict, InvalidInput
+from graphql_runs.model.filter import Bag
+from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
+from graphql_runs.model.run import Run
+from graphql_runs.store import documents
+from graphql_runs.store.fields import attribute, number_of
+from graphql_runs.store.port import Batch, Item, Position, Standalone, TreeRecord, journal_of
+from graphql_runs.store.sqlite.schema import ATTRIBUTES, TABLES
+
+_KNOWN_TERMS = 200_000
+_SMALL = 128 << 10
+"""An appended item of fewer bytes waits to be merged."""
+_NO_STREAM = 0
+"""Marks a change that touches no stream, so that other processes notice it."""
+
+_STATS = ("last", "min", "max", "mean", "count", "first_non_finite_step")
+_RUN_COLUMNS = tuple(name.value for name in ATTRIBUTES)
+
+_END = "UPDATE stream SET end = ?, waiting = waiting + ? WHERE key = ? AND end = ?"
+_ITEM = "INSERT INTO item(stream, start, end, mark, waiting, sum, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_POSITION = """INSERT INTO position VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+  SET sequence = excluded.sequence, digest = excluded.digest, note = excluded.note"""
+_HINT = """INSERT INTO hint(workspace, run, n, root, at)
+  VALUES (?1, ?2, (SELECT coalesce(max(n), 0) + 1 FROM hint WHERE workspace = ?1), ?3, ?4)
+  ON CONFLICT DO UPDATE SET n = excluded.n, root = excluded.root, at = excluded.at"""
+
+
+def owner_of(record: Standalone | Metric | LogFile | Artifact) -> tuple[str, str]:
+    """The owner's id and the name under which `list_named` shows a record."""
+    match record:
+        case Workspace():
+            return "", record.name
+        case Cluster() | Experiment():
+            return record.workspace, record.name
+        case Metric():
+            return record.run, record.name
+        case LogFile() | Artifact():
+            return record.run, record.path
+
+
+def journal_root(stream: str) -> str | None:
+    """The tree whose journal a stream is, if it is one."""
+    return f"run_{stream.removeprefix('journal_')}" if stream.startswith("journal_") else None
+
+
+class Changes:
+    """Reads and writes of the transaction under way on one connection."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._cursor = db.cursor()
+        # A term never changes its number, so that what is known stays true whatever other processes do.
+        self._terms: dict[str, int] = {}
+        self._learned: list[str] = []
+
+    def learned(self) -> int:
+        """A mark for `forget`."""
+        return len(self._learned)
+
+    def forget(self, mark: int = 0) -> None:
+        """Forget the terms met since the mark: a rollback may have taken them back."""
+        for text in self._learned[mark:]:
+            self._terms.pop(text, None)
+        del self._learned[mark:]
+
+    def settle(self) -> None:
+        """The transaction is committed: keep what was met."""
+        self._learned.clear()
+        if len(self._terms) > _KNOWN_TERMS:
+            self._terms.clear()
+
+    def last_item(self) -> int:
+        """The highest key of an item so far."""
+        found = self._cursor.execute("SELECT max(key) FROM item").get
+        return found if isinstance(found, int) else 0
+
+    def commit(self, batch: Batch) -> None:
+        """Raises Conflict, after which the caller has to roll back."""
+        self._append(batch)
+        for record in batch.creates:
+            self._create(record)
+        for record in batch.replaces:
+            self._replace(record)
+        if batch.positions:
+            root = self._term(batch.root)
+            self._cursor.executemany(_POSITION, [(root, *_position(position)) for position in batch.positions])
+        if batch.hints:
+            self._cursor.executemany(_HINT, [self._hint(hint) for hint in batch.hints])
+
+    def upsert(self, record: Standalone, was: Standalone | None) -> None:
+        """Raises Conflict when the record no longer is `was`."""
+        kind = type(record)
+        table, key, doc = TABLES[kind], self._term(record.id), documents.encode(record)
+        row = self._cursor.execute(f"SELECT doc FROM {table} WHERE key = ?", (key,)).fetchone()
+        if (None if row is None else documents.decode(kind, row[0])) != was:
+            raise Conflict(f"{record.id} was changed by somebody else")
+        owner, name = owner_of(record)
+        try:
+            self._cursor.execute(
+                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)",
+                (key, self._term(owner), name, doc, zlib.crc32(doc)),
+            )
+        except apsw.ConstraintError as error:
+            raise Conflict(f"there is another {table} {name!r}") from error
+        self._cursor.execute("SELECT max(key) + 1 FROM item")
+        marker = self.last_item() + 1
+        self._cursor.execute("DELETE FROM item WHERE stream = ?", (_NO_STREAM,))
+        self._cursor.execute(
+            "INSERT INTO item(key, stream, start, end, mark, waiting, sum, data) VALUES (?, ?, 0, 0, 0, 0, 0, x'')",
+            (marker, _NO_STREAM),
+        )
+
+    def next_number(self, counter: str) -> int:
+        """One more than the last time."""
+        number = self._cursor.execute(
+            "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n", (counter,)
+        ).get
+        assert isinstance(number, int)
+        return number
+
+    def compact(self, stream: str, merged: Item, parts: Sequence[tuple[int, int]]) -> bool:
+        """False, and no change, when the stream does not have exactly these items there."""
+        key = self._known_term(stream)
+        if key is None or not parts:
+            return False
+        rows = self._cursor.execute(
+            "SELECT start, end, waiting, key FROM item WHERE stream = ? AND start >= ? AND start < ? ORDER BY start",
+            (key, merged.start, merged.end),
+        ).fetchall()
+        if [(start, end) for start, end, _, _ in rows] != [tuple(part) for part in parts]:
+            return False
+        if (parts[0][0], parts[-1][1]) != (merged.start, merged.end):
+            return False
+        # A new key above all: what was merged counts as written now, and keys never come back.
+        new = self.last_item() + 1
+        self._cursor.executemany("DELETE FROM item WHERE key = ?", [(row[3],) for row in rows])
+        self._cursor.execute(
+            "INSERT INTO item(key, stream, start, end, mark, waiting, sum, data) VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+            (new, key, merged.start, merged.end, merged.mark, zlib.crc32(merged.data), merged.data),
+        )
+        waiting = sum(row[2] for row in rows)
+        self._cursor.execute("UPDATE stream SET waiting = waiting - ? WHERE key = ?", (waiting, key))
+        return True
+
+    def _append(self, batch: Batch) -> None:
+        places = [(journal_of(batch.root), batch.entry), *((append.stream, append.item) for append in batch.appends)]
+        ends, items, new = [], [], []
+        for stream, item in places:
+            if item.end <= item.start or item.start < 0:
+                raise InvalidInput(f"an item of {stream} has rows [{item.start}, {item.end})", field=stream)
+            key, data = self._term(stream), item.data
+            # Nobody lists journals to merge them.
+            waiting = len(data) < _SMALL
+            ends.append((item.end, waiting, key, item.start))
+            items.append((key, item.start, item.end, item.mark, waiting, zlib.crc32(data), data))
+            if item.start == 0:
+                new.append((key,))
+        if new:
+            self._cursor.executemany("INSERT OR IGNORE INTO stream VALUES (?, 0, 0)", new)
+        before = self._db.total_changes()
+        self._cursor.executemany(_END, ends)
+        if self._db.total_changes() - before != len(ends):
+            raise Conflict(self._who_moved(places))
+        self._cursor.executemany(_ITEM, items)
+
+    def _who_moved(self, places: Sequence[tuple[str, Item]]) -> str:
+        for stream, item in places:
+            end = self._cursor.execute("SELECT end FROM stream WHERE key = ?", (self._term(stream),)).get or 0
+            if end != item.end:  # those before the one that failed have moved on already
+                return f"{stream} ends at row {end}, not {item.start}: somebody else wrote"
+        return "a stream was written by somebody else"
+
+    def _create(self, record: TreeRecord) -> None:
+        key, doc = self._term(record.id), documents.encode(record)
+        proof = zlib.crc32(doc)
+        try:
+            match record:
+                case Run():
+                    values = (key, *_run_values(record), _bags_digest(record), doc, proof)
+                    self._insert("run", values)
+                    self._cursor.execute("UPDATE meta SET value = value + 1 WHERE name = 'runs'")
+                    self._write_bags(key, record, {})
+                case Metric():
+                    owner, experiment = self._term(record.run), self._term(record.experiment)
+                    self._insert("metric", (key, owner, record.name, experiment, *_stats(record), doc, proof))
+                case LogFile() | Artifact():
+                    owner_id, name = owner_of(record)
+                    self._insert(TABLES[type(record)], (key, self._term(owner_id), name, doc, proof))
+        except apsw.ConstraintError as error:
+            raise Conflict(f"{record.id} exists already") from error
+
+    def _insert(self, table: str, values: tuple[apsw.SQLiteValue, ...]) -> None:
+        self._cursor.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+
+    def _replace(self, record: TreeRecord) -> None:
+        key, doc = self._term(record.id), documents.encode(record)
+        match record:
+            case Metric():
+                self._update("metric", key, record.id, _STATS, _stats(record), doc)
+            case Run():
+                digest = _bags_digest(record)
+                columns, values = (*_RUN_COLUMNS, "bags"), (*_run_values(record), digest)
+                if "bags" in self._update("run", key, record.id, columns, values, doc):
+                    rows = self._cursor.execute("SELECT key, text FROM bag WHERE run = ?", (key,)).fetchall()
+                    self._write_bags(key, record, dict(rows))
+            case LogFile() | Artifact():
+                self._update(TABLES[type(record)], key, record.id, (), (), doc)
+
+    def _update(
+        self,
+        table: str,
+        key: int,
+        id: str,
+        columns: tuple[str, ...],
+        values: tuple[apsw.SQLiteValue, ...],
+        doc: bytes,
+    ) -> list[str]:
+        """Write what differs, so that only its indexes are touched; gives the columns that did."""
+        old = self._cursor.execute(f"SELECT {', '.join(columns) or '1'} FROM {table} WHERE key = ?", (key,)).fetchone()
+        if old is None:
+            raise Conflict(f"{id} does not exist")
+        changed, news = [], []
+        for column, before, value in zip(columns, old, values, strict=False):
+            if before != value:
+                changed.append(column)
+                news.append(value)
+        sets = "".join(f"{column} = ?, " for column in changed)
+        self._cursor.execute(
+            f"UPDATE {table} SET {sets}doc = ?, sum = ? WHERE key = ?", (*news, doc, zlib.crc32(doc), key)
+        )
+        return changed
+
+    def _write_bags(self, key: int, run: Run, old: Mapping[int, str]) -> None:
+        new = {
+            self._term(f"{bag.value}:{name}"): text
+            for bag, values in ((Bag.TAG, run.tags), (Bag.PARAM, run.params), (Bag.PROPERTY, run.properties))
+            for name, text in values.items()
+        }
+        self._cursor.executemany(
+            "DELETE FROM bag WHERE run = ? AND key = ?", [(key, term) for term in old if term not in new]
+        )
+        self._cursor.executemany(
+            "INSERT OR REPLACE INTO bag(run, key, text, number) VALUES (?, ?, ?, ?)",
+            [(key, term, text, number_of(text)) for term, text in new.items() if old.get(term) != text],
+        )
+
+    def _hint(self, hint: Hint) -> tuple[int, int, int, int]:
+        return self._term(hint.workspace), self._term(hint.run), self._term(hint.root), hint.at
+
+    def _known_term(self, text: str) -> int | None:
+        key = self._terms.get(text)
+        if key is None:
+            found = self._cursor.execute("SELECT key FROM term WHERE text = ?", (text,)).get
+            if not isinstance(found, int):
+                return None
+            key = self._learn(text, found)
+        return key
+
+    def _term(self, text: str) -> int:
+        key = self._terms.get(text) or self._known_term(text)
+        if key is None:
+            self._cursor.execute("INSERT INTO term(text) VALUES (?)", (text,))
+            key = self._learn(text, self._db.last_insert_rowid())
+        return key
+
+    def _learn(self, text: str, key: int) -> int:
+        self._terms[text] = key
+        self._learned.append(text)
+        return key
+
+
+def _position(position: Position) -> tuple[str, int, bytes, bytes | None]:
+    return position.writer, position.sequence, position.digest, position.note
+
+
+def _run_values(run: Run) -> tuple[apsw.SQLiteValue, ...]:
+    return tuple(attribute(run, name) for name in ATTRIBUTES)
+
+
+def _stats(metric: Metric) -> tuple[float | int | None, ...]:
+    # NaN counts as missing; SQLite would make it NULL too, but then it would differ from what is stored at every write.
+    return tuple(None if value is not None and value != value else value for value in _raw_stats(metric))
+
+
+def _raw_stats(metric: Metric) -> tuple[float | int | None, ...]:
+    return metric.last, metric.min, metric.max, metric.mean, metric.count, metric.first_non_finite_step
+
+
+def _bags_digest(run: Run) -> bytes:
+    """Tells whether any tag, param or property differs, without reading them."""
+    bags = [dict(run.tags), dict(run.params), dict(run.properties)]
+    return blake2b(orjson.dumps(bags), digest_size=16).digest()

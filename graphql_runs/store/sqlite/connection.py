@@ -1,0 +1,67 @@
+"""Connections to the file, and SQLite's errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from graphql_runs.model.errors import InvalidInput, StoreUnavailable
+
+_BUSY_MILLISECONDS = 5000
+
+_UNAVAILABLE: dict[type[Exception], str] = {
+    apsw.BusyError: "is locked by another program",
+    apsw.LockedError: "is locked",
+    apsw.ProtocolError: "is locked by another program",
+    apsw.FullError: "cannot grow: the disk is full",
+    apsw.IOError: "cannot be read or written",
+    apsw.NoMemError: "needs more memory than there is",
+    apsw.CorruptError: "is damaged",
+    apsw.NotADBError: "is damaged",
+    apsw.CantOpenError: "cannot be opened",
+    apsw.ReadOnlyError: "cannot be written",
+    apsw.ConnectionClosedError: "is closed",
+}
+
+
+def connect(path: Path, *, write: bool, cache_mebibytes: int) -> apsw.Connection:
+    """A connection that reads, and writes if `write`; checkpoints happen only when asked for. Raises apsw.Error."""
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
+    db = apsw.Connection(str(path), flags=flags, statementcachesize=256)
+    try:
+        db.set_busy_timeout(_BUSY_MILLISECONDS)
+        db.execute(f"PRAGMA cache_size = {-1024 * cache_mebibytes}")
+        db.execute("PRAGMA cell_size_check = ON")
+        db.execute("PRAGMA trusted_schema = OFF")
+        if write:
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA wal_autocheckpoint = 0")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise what SQLite cannot do now as StoreUnavailable, and text that has no UTF-8 as InvalidInput."""
+    try:
+        yield
+    except apsw.Error as error:
+        failure = unavailable(path, error)
+        if failure is None:
+            raise
+        raise failure from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"text is not valid Unicode: {error.reason}") from error
+
+
+def unavailable(path: Path, error: BaseException) -> StoreUnavailable | None:
+    """The StoreUnavailable for an error of SQLite's that is about the file or the machine; None for any other."""
+    for kind, words in _UNAVAILABLE.items():
+        if isinstance(error, kind):
+            return StoreUnavailable(f"the store {path} {words}: {error}")
+    return None

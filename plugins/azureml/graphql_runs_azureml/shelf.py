@@ -1,0 +1,132 @@
+"""Details that were read before, so that looking through a source again costs a `stat` for each run."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from threading import Lock
+
+from graphql_runs.ingest.api import Unreadable
+from graphql_runs.ingest.files import open_file
+from graphql_runs.model.time import Micros
+from graphql_runs_azureml.details import Details, details_of, is_details
+from graphql_runs_azureml.document import Document, load
+from graphql_runs_azureml.text import clean, run_id_problem
+
+_REMEMBERED = 8192
+_SETTLED_SECONDS = 2.0
+_RETRIES = 4
+_RETRY_SECONDS = 0.025
+_RUN_ID = re.compile(r'"runId"\s*:\s*"([^"\\]{1,256})"')
+_SALVAGED_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the details files of one folder hold.
+
+    files:    those of them that are details, the newest last.
+    details:  what they say together, None when one of them cannot be read.
+    modified: when the newest was changed.
+    digest:   of their bytes.
+    error:    why they cannot be read.
+    salvaged: the run id that can be made out in a file that cannot be read.
+    """
+
+    files: tuple[PurePosixPath, ...]
+    details: Details | None
+    modified: Micros
+    digest: bytes
+    error: Unreadable | None = None
+    salvaged: str | None = None
+
+
+class Shelf:
+    """Details by the files they were read from, for as long as these files do not change. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], Kept | None] = OrderedDict()
+        self._lock = Lock()
+
+    def look(self, folder: Path, paths: Sequence[PurePosixPath], limit: int) -> Kept | None:
+        """What these files of one run hold together; None when none of them are details of a run. Files that are larger
+        than `limit` bytes count as broken.
+
+        A file that was written a moment ago and cannot be read is given the time that a writer needs to finish it, because
+        a run whose id cannot be told would be taken for another one.
+        """
+        key = (folder, limit, *(stamp for path in paths if (stamp := _stamp(folder, path)) is not None))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        found = _read(folder, paths, limit)
+        for _ in range(_RETRIES):
+            if found is None or found.error is None or time.time() - found.modified / 1e6 > _SETTLED_SECONDS:
+                break
+            time.sleep(_RETRY_SECONDS)
+            found = _read(folder, paths, limit)
+        if found is None or found.error is None:
+            with self._lock:
+                self._kept[key] = found
+                if len(self._kept) > _REMEMBERED:
+                    self._kept.popitem(last=False)
+        return found
+
+
+def _stamp(folder: Path, path: PurePosixPath) -> tuple[object, ...] | None:
+    try:
+        found = os.stat(folder / path, follow_symlinks=False)
+    except OSError:
+        return None
+    return path, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read(folder: Path, paths: Sequence[PurePosixPath], limit: int) -> Kept | None:
+    documents: list[Document] = []
+    error: Unreadable | None = None
+    for path in paths:
+        try:
+            document = load(folder, path, limit)
+        except Unreadable as found:
+            error = found
+        except FileNotFoundError:
+            continue
+        except OSError as found:
+            error = Unreadable(f"cannot be read: {found.strerror}", path=str(path))
+        else:
+            if is_details(document.value):
+                documents.append(document)
+    if not documents and error is None:
+        return None
+    documents.sort(key=lambda document: (document.modified, str(document.path)))
+    files = tuple(document.path for document in documents)
+    digest = b"".join(document.digest for document in documents)
+    if documents:
+        # A broken file beside a good one is an error to show, but the good one says what it says.
+        try:
+            return Kept(files, details_of(documents), documents[-1].modified, digest, error)
+        except Unreadable as found:
+            error = found
+    assert error is not None
+    broken = PurePosixPath(error.path or "")
+    modified, salvaged = _salvage(folder, broken)
+    return Kept(tuple(dict.fromkeys((*files, broken))), None, modified, digest, error, salvaged)
+
+
+def _salvage(folder: Path, path: PurePosixPath) -> tuple[Micros, str | None]:
+    """When the file was changed, and the first run id in its text, which is no JSON (yet)."""
+    try:
+        with open_file(folder, path) as file:
+            modified = os.fstat(file.fileno()).st_mtime_ns // 1000
+            data = os.pread(file.fileno(), _SALVAGED_BYTES, 0)
+    except (OSError, Unreadable):
+        return 0, None
+    found = _RUN_ID.search(data.decode("utf-8", "replace"))
+    run_id = clean(found[1]) if found else ""
+    return modified, run_id if found and run_id_problem(run_id) is None else None
