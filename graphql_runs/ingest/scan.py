@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import translate
 from pathlib import Path, PurePosixPath
 
 from graphql_runs.ingest.api import File, Limits, Skipped
@@ -52,88 +55,105 @@ def file_of(path: str, found: os.stat_result, before: File | None) -> File:
     return File(place, found.st_size, found.st_mtime_ns, found.st_ino)
 
 
-def walk(
-    folder: Path, limits: Limits, before: Mapping[str, File], stopping: Callable[[], bool], only: str | None = None
-) -> Walk:
-    """Look through a folder, deterministically: names are taken in their order, so limits always leave out the same.
+@dataclass(slots=True)
+class Walker:
+    """How a folder is walked: deterministically, names in their order, so that limits always leave out the same.
 
     Hidden names and caches are passed over; symbolic links are not followed (what they lead to inside of the source is
-    found in its own place). `only` restricts the walk to one file. Raises OSError when the folder itself cannot be read,
-    and Stopped.
+    found in its own place).
+
+    only:     the one file to look at, when the source is a file.
+    exclude:  names, or paths relative to the folder, that are passed over (shell patterns).
+    stopping: asked at every folder; a walk that is stopped raises Stopped.
     """
-    walk = Walk()
-    if only is not None:
-        found = os.stat(folder / only)
-        if not stat.S_ISREG(found.st_mode):
-            raise FileNotFoundError(2, "no such file", str(folder / only))
-        walk.files[only] = file_of(only, found, before.get(only))
+
+    folder: Path
+    limits: Limits
+    stopping: Callable[[], bool]
+    only: str | None = None
+    exclude: Sequence[str] = ()
+    _excluded: re.Pattern[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.exclude:
+            self._excluded = re.compile("|".join(map(translate, self.exclude)))
+
+    def walk(self, before: Mapping[str, File]) -> Walk:
+        """Look through all of it. `before` are the files as they were. Raises OSError when the folder itself cannot be read."""
+        walk = Walk()
+        if self.only is not None:
+            found = (self.folder / self.only).stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.only)
+            walk.files[self.only] = file_of(self.only, found, before.get(self.only))
+            return walk
+        self._folder(walk, "", 0, before)
+        walk.files = dict(sorted(walk.files.items(), key=lambda item: item[0].split("/")))
         return walk
-    _folder(walk, folder, "", 0, limits, before, stopping)
-    walk.files = dict(sorted(walk.files.items(), key=lambda item: item[0].split("/")))
-    return walk
 
+    def passes_over(self, path: str) -> bool:
+        """Whether a path, or a folder around it, is left alone on purpose."""
+        parts = path.split("/")
+        return any(
+            part.startswith(".") or part in _IGNORED or self._is_excluded(part, "/".join(parts[: place + 1]))
+            for place, part in enumerate(parts)
+        )
 
-def _folder(
-    walk: Walk,
-    folder: Path,
-    path: str,
-    depth: int,
-    limits: Limits,
-    before: Mapping[str, File],
-    stopping: Callable[[], bool],
-) -> None:
-    if stopping():
-        raise Stopped
-    place = folder / path
-    try:
-        modified = os.stat(place, follow_symlinks=depth == 0).st_mtime_ns
-        with os.scandir(place) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except FileNotFoundError:
-        if depth == 0:
-            raise
-        return  # it went away meanwhile
-    except OSError as error:
-        if depth == 0:
-            raise
-        walk.problem(path, f"the folder cannot be read: {error.strerror}")
-        return
-    walk.folders[path] = modified
-    prefix = f"{path}/" if path else ""
-    for entry in entries:
-        name = entry.name
-        if name.startswith(".") or name in _IGNORED:
-            continue
-        inner = prefix + name
-        if not _printable(name):
-            walk.problem(inner.encode(errors="backslashreplace").decode(), "the name is not valid UTF-8")
-            continue
+    def _is_excluded(self, name: str, path: str) -> bool:
+        pattern = self._excluded
+        return pattern is not None and bool(pattern.match(name) or pattern.match(path))
+
+    def _folder(self, walk: Walk, path: str, depth: int, before: Mapping[str, File]) -> None:
+        if self.stopping():
+            raise Stopped
+        place = self.folder / path
         try:
-            if entry.is_symlink():
-                _link(walk, folder, inner)
-            elif entry.is_dir(follow_symlinks=False):
-                if depth + 1 > limits.depth:
-                    walk.problem(inner, f"more than {limits.depth} folders deep")
-                else:
-                    _folder(walk, folder, inner, depth + 1, limits, before, stopping)
-            elif entry.is_file(follow_symlinks=False):
-                if len(walk.files) < limits.files:
-                    walk.files[inner] = file_of(inner, entry.stat(follow_symlinks=False), before.get(inner))
-                else:
-                    walk.problem(inner, f"the source has more than {limits.files} files")
-        except FileNotFoundError:
-            continue  # it went away meanwhile
+            modified = place.stat(follow_symlinks=depth == 0).st_mtime_ns
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            walk.problem(inner, f"cannot be looked at: {error.strerror}")
+            if depth == 0:
+                raise
+            if not isinstance(error, FileNotFoundError):  # else it went away meanwhile
+                walk.problem(path, f"the folder cannot be read: {error.strerror}")
+            return
+        walk.folders[path] = modified
+        prefix = f"{path}/" if path else ""
+        for entry in entries:
+            name = entry.name
+            inner = prefix + name
+            if name.startswith(".") or name in _IGNORED or self._is_excluded(name, inner):
+                continue
+            if not _valid(name):
+                walk.problem(inner.encode(errors="backslashreplace").decode(), "the name is not valid UTF-8")
+                continue
+            try:
+                self._entry(walk, entry, inner, depth, before)
+            except FileNotFoundError:
+                continue  # it went away meanwhile
+            except OSError as error:
+                walk.problem(inner, f"cannot be looked at: {error.strerror}")
+
+    def _entry(
+        self, walk: Walk, entry: os.DirEntry[str], path: str, depth: int, before: Mapping[str, File]
+    ) -> None:
+        if entry.is_symlink():
+            target, home = os.path.realpath(entry.path), os.path.realpath(self.folder)
+            if os.path.commonpath([target, home]) != home:
+                walk.problem(path, "a symbolic link that leads out of the source")
+        elif entry.is_dir(follow_symlinks=False):
+            if depth < self.limits.depth:
+                self._folder(walk, path, depth + 1, before)
+            else:
+                walk.problem(path, f"more than {self.limits.depth} folders deep")
+        elif entry.is_file(follow_symlinks=False):
+            if len(walk.files) < self.limits.files:
+                walk.files[path] = file_of(path, entry.stat(follow_symlinks=False), before.get(path))
+            else:
+                walk.problem(path, f"the source has more than {self.limits.files} files")
 
 
-def _link(walk: Walk, folder: Path, path: str) -> None:
-    target = os.path.realpath(folder / path)
-    if os.path.commonpath([target, os.path.realpath(folder)]) != os.path.realpath(folder):
-        walk.problem(path, "a symbolic link that leads out of the source")
-
-
-def _printable(name: str) -> bool:
+def _valid(name: str) -> bool:
     """Names from the file system may hold bytes that are no UTF-8 (as lone surrogates)."""
     try:
         name.encode()
@@ -147,7 +167,7 @@ def look(folder: Path, paths: Mapping[str, File]) -> dict[str, File | None]:
     changed: dict[str, File | None] = {}
     for path, before in paths.items():
         try:
-            found = os.stat(folder / path, follow_symlinks=False)
+            found = (folder / path).stat(follow_symlinks=False)
         except OSError:
             changed[path] = None
             continue
@@ -161,7 +181,7 @@ def folders_changed(folder: Path, folders: Mapping[str, int]) -> bool:
     """Whether files came to or went from any of these folders since their times were taken."""
     for path, modified in folders.items():
         try:
-            if os.stat(folder / path).st_mtime_ns != modified:
+            if (folder / path).stat().st_mtime_ns != modified:
                 return True
         except OSError:
             return True

@@ -27,16 +27,20 @@ class Backfill:
         self._store = store
         self._reading = reading
         self._start = start
+        self._runs: tuple[Run, ...] = ()
+        self._gap: Gap | None = None
         self._metrics: list[MetricDelta] = []
         self._logs: list[LogDelta] = []
         self._rows = 0
         self._bytes = 0
 
     async def updates(self, runs: tuple[Run, ...], gap: Gap | None) -> AsyncGenerator[TreeUpdate]:
-        """Messages; the first has the runs (and the reset, if there is a gap), the last one's cursor is at `n`."""
+        """Messages; the first also has the runs (and the reset, if there is a gap), the last one's cursor is at `n`.
+
+        Each message gets further than the one before, so that a follower that is cut off after every one still arrives.
+        """
         streams = await self._streams(runs)
-        first = TreeUpdate(self._start.encode(), False, gap is not None, runs, (), (), gap)
-        yield first
+        self._runs, self._gap = runs, gap
         for stream, end in streams:
             row = self._start.row if stream.id == self._start.stream else 0
             while row < end or (row == end == 0):
@@ -61,8 +65,11 @@ class Backfill:
         return stop
 
     def _message(self, cursor: TreeCursor, *, caught_up: bool) -> TreeUpdate:
-        update = TreeUpdate(cursor.encode(), caught_up, False, (), tuple(self._metrics), tuple(self._logs))
-        self._metrics, self._logs, self._rows, self._bytes = [], [], 0, 0
+        gap = self._gap
+        update = TreeUpdate(
+            cursor.encode(), caught_up, gap is not None, self._runs, tuple(self._metrics), tuple(self._logs), gap
+        )
+        self._runs, self._gap, self._metrics, self._logs, self._rows, self._bytes = (), None, [], [], 0, 0
         return update
 
     def _at(self, stream: str, row: int) -> TreeCursor:

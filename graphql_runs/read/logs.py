@@ -19,7 +19,7 @@ async def run_logs(store: Store, run: str) -> list[LogFile]:
     """Every log file of a run, by path."""
     found: list[LogFile] = []
     while True:
-        page = await store.list(LogFile, run, after=found[-1].path if found else None, first=_CHUNK)
+        page = await store.list_named(LogFile, run, after=found[-1].path if found else None, first=_CHUNK)
         found += page
         if len(page) < _CHUNK:
             return found

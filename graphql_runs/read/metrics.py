@@ -14,6 +14,7 @@ from graphql_runs.model.records import Metric
 from graphql_runs.read.points import read_points
 from graphql_runs.read.text import fold
 from graphql_runs.store.port import Store
+from graphql_runs.store.segment import step_missing as step_missing
 
 _CHUNK = 1000
 
@@ -41,7 +42,7 @@ async def page_metrics(store: Store, choice: MetricChoice, *, after: Key | None,
     """The first metrics of the choice after a key."""
     if choice.names is None and choice.non_finite is None and choice.order is MetricOrder.NAME:
         name = None if after is None else str(after.values[0])
-        return await store.list(Metric, choice.run, after=name, first=first, contains=choice.contains)
+        return await store.list_named(Metric, choice.run, after=name, first=first, contains=choice.contains)
     found = sorted([metric async for metric in _chosen(store, choice)], key=lambda metric: _rank(choice, metric))
     if after is not None:
         place = _comparable(choice, after.values)
@@ -76,7 +77,7 @@ async def _chosen(store: Store, choice: MetricChoice) -> AsyncIterator[Metric]:
         return
     after: str | None = None
     while True:
-        found = await store.list(Metric, choice.run, after=after, first=_CHUNK, contains=choice.contains)
+        found = await store.list_named(Metric, choice.run, after=after, first=_CHUNK, contains=choice.contains)
         for metric in found:
             if _fits(choice, metric):
                 yield metric

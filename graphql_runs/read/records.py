@@ -40,8 +40,8 @@ async def page(
     contains: str | None = None,
     prefix: str | None = None,
 ) -> list[Named]:
-    """A page of what belongs to an owner, by name or path; see `Store.list`."""
-    return await store.list(kind, owner, after=after, first=first, contains=contains, prefix=prefix)
+    """A page of what belongs to an owner, by name or path; see `Store.list_named`."""
+    return await store.list_named(kind, owner, after=after, first=first, contains=contains, prefix=prefix)
 
 
 async def count(
@@ -55,8 +55,8 @@ async def every(store: Store, kind: type[Named], owner: str) -> list[Named]:
     """All of what belongs to an owner."""
     found: list[Named] = []
     while True:
-        after = None if not found else _name(found[-1])
-        more = await store.list(kind, owner, after=after, first=_CHUNK)
+        after = None if not found else name_of(found[-1])
+        more = await store.list_named(kind, owner, after=after, first=_CHUNK)
         found += more
         if len(more) < _CHUNK:
             return found
@@ -99,5 +99,6 @@ async def count_statuses(store: Store, where: RunFilter | None) -> dict[RunStatu
     return await store.count_statuses(where)
 
 
-def _name(record: Workspace | Cluster | Experiment | Metric | LogFile | Artifact) -> str:
+def name_of(record: Workspace | Cluster | Experiment | Metric | LogFile | Artifact) -> str:
+    """The name that records of one owner are listed by."""
     return record.path if isinstance(record, LogFile | Artifact) else record.name

@@ -112,6 +112,17 @@ async def series(
     return SeriesData(xs[kept], y[kept], at[kept], False, len(y), restarts)
 
 
+def steps_or_rows(points: Points) -> NDArray[Any]:
+    """The step of every point, its row number where none was given; shape (n,)."""
+    return _steps(points)[0]
+
+
+def first_values(metric: Metric, points: Points) -> NDArray[Any]:
+    """The points' values in the metric's first numeric column, NaN where there is none; shape (n,)."""
+    name = _numeric(metric, None, "y")
+    return np.full(len(points), np.nan) if name is None else _values(points, name)[0]
+
+
 def _numeric(metric: Metric, name: str | None, field: str) -> str | None:
     """The column of that name, or the first numeric one. Raises InvalidInput when it is unknown or holds texts."""
     for column in metric.columns:

@@ -15,31 +15,19 @@ def fold(text: str) -> str:
 
 def like(text: str, pattern: str) -> bool:
     """SQL's LIKE: `%` is any text, `_` any character, and a backslash takes the next character as it is."""
-    runs: list[str] = [""]
+    runs: list[list[str]] = [[]]
     for part in re.findall(r"\\.|.", pattern, re.DOTALL):
         if part == "%":
-            runs.append("")
+            runs.append([])
         else:
-            runs[-1] += "." if part == "_" else re.escape(part[-1])
+            runs[-1].append("." if part == "_" else re.escape(part[-1]))
     # Each run between two % has a fixed length, so the leftmost match of each is as good as any: no backtracking.
-    first, *middle = [re.compile(run, re.DOTALL) for run in runs]
+    first, *middle = [re.compile("".join(run), re.DOTALL) for run in runs]
     if not middle:
         return first.fullmatch(text) is not None
     found = first.match(text)
+    for run in middle[:-1]:
+        found = found and run.search(text, found.end())
     if found is None:
         return False
-    place = found.end()
-    for run in middle[:-1]:
-        found = run.search(text, place)
-        if found is None:
-            return False
-        place = found.end()
-    last = middle[-1]
-    return any(last.fullmatch(text, start) is not None for start in _ends(text, place, runs[-1]))
-
-
-def _ends(text: str, place: int, run: str) -> range:
-    """Where a run of fixed length has to begin to end with the text."""
-    length = len(re.sub(r"\\.", ".", run, flags=re.DOTALL))
-    start = len(text) - length
-    return range(start, start + 1) if start >= place else range(0)
+    return middle[-1].fullmatch(text, max(found.end(), len(text) - len(runs[-1]))) is not None

@@ -184,13 +184,32 @@ describe(
 )
 
 
-@strawberry.enum(description="Which way a list is sorted.")
 class Direction(StrEnum):
-    ASC = strawberry.enum_value("ASC", description="Smallest, earliest or first in the alphabet first.")
-    DESC = strawberry.enum_value("DESC", description="Largest, latest or last in the alphabet first.")
+    """Which way a list is sorted."""
+
+    ASC = "ASC"
+    DESC = "DESC"
 
 
-@strawberry.enum(description="Where runs without a value go, whichever the direction.")
+describe(
+    Direction,
+    "Which way a list is sorted.",
+    {
+        "ASC": "Smallest, earliest or first in the alphabet first.",
+        "DESC": "Largest, latest or last in the alphabet first.",
+    },
+)
+
+
 class Nulls(StrEnum):
-    FIRST = strawberry.enum_value("FIRST", description="Before all others.")
-    LAST = strawberry.enum_value("LAST", description="After all others.")
+    """Where runs without a value go."""
+
+    FIRST = "FIRST"
+    LAST = "LAST"
+
+
+describe(
+    Nulls,
+    "Where runs without a value go, whichever the direction.",
+    {"FIRST": "Before all others.", "LAST": "After all others."},
+)

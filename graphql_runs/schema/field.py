@@ -6,6 +6,7 @@ copied. A field reads the attribute of its name, or computes something from the 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +37,6 @@ def field(
     *,
     of: Callable[[Any], Any] | None = None,
     name: str | None = None,
-    default: Any = strawberry.UNSET,
 ) -> Any:
     """A field of an output type: an attribute, computed by `of`, or resolved by a resolver; or of an input type."""
     if of is not None:
@@ -44,14 +44,28 @@ def field(
         computed.compute = of
         return computed
     if resolver is not None:
-        return strawberry.field(resolver=resolver, name=name, description=description)
-    if default is not strawberry.UNSET:
-        return strawberry.field(name=name, description=description, default=default)
+        resolved: Any = strawberry.field(resolver=resolver, name=name, description=description)
+        _leave_out(resolved)
+        return resolved
     return strawberry.field(name=name, description=description)
 
 
-def optional(description: str, default: Any = None, *, name: str | None = None) -> Any:
-    """A field of an input type that may be left out."""
+def subscription(description: str, resolver: Callable[..., Any]) -> Any:
+    """A field of the subscription type; its resolver gives an async generator."""
+    resolved: Any = strawberry.subscription(resolver=resolver, description=description)
+    _leave_out(resolved)
+    return resolved
+
+
+def _leave_out(resolved: StrawberryField) -> None:
+    """Arguments that default to None may be left out; the schema need not say that null is their default."""
+    for found in resolved.arguments:
+        if found.default is None:
+            found.default = strawberry.UNSET
+
+
+def optional(description: str, default: Any = dataclasses.MISSING, *, name: str | None = None) -> Any:
+    """A field of an input type that may be left out; it is None then unless there is a default."""
     return strawberry.field(name=name, description=description, default=default)
 
 

@@ -92,8 +92,10 @@ def _make(kind: type) -> _Codec:
 def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[float | None, ...]]:
     if not names:
         return lambda record: ()
-    get = attrgetter(*names)
-    return (lambda record: (get(record),)) if len(names) == 1 else get
+    if len(names) == 1:
+        [name] = names
+        return lambda record: (getattr(record, name),)
+    return attrgetter(*names)
 
 
 def _options(hint: Any) -> tuple[Any, ...]:
@@ -121,7 +123,7 @@ def _converter(hint: Any) -> Convert | None:
         return None
     if isinstance(option, type) and issubclass(option, Enum):
         return {member.value: member for member in option}.__getitem__
-    if dataclasses.is_dataclass(option):
+    if isinstance(option, type) and dataclasses.is_dataclass(option):
         codec = _codec(option)
         if not codec.floats:  # `encode` spells non-finite numbers of the record itself only
             return codec.build

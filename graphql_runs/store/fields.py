@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import (
@@ -41,24 +42,22 @@ NUMERIC = frozenset(
 )
 """Attributes that are numbers; the others are texts."""
 
+_COMPUTED = (Attribute.STATUS_CLASS, Attribute.DURATION)
+ATTRIBUTES = (*(name for name in Attribute if name not in _COMPUTED), *_COMPUTED)
+"""All attributes, in the order that `attributes` gives their values."""
+_PLAIN = attrgetter(*(name.value for name in ATTRIBUTES[: -len(_COMPUTED)]))
+
 ESCAPE = "\\"
 TEXT_OPS = frozenset({Op.LIKE, Op.ILIKE, Op.CONTAINS})
-_NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf|infinity))", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|(?i:inf|infinity))", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _INT64 = 1 << 63
 
 
-def attribute(run: Run, name: Attribute) -> str | int | float | None:
-    """The value of a run's field: texts, integers, and a float for the duration (seconds); None when it is missing."""
-    match name:
-        case Attribute.STATUS:
-            return run.status.value
-        case Attribute.STATUS_CLASS:
-            return run.status.status_class.value
-        case Attribute.DURATION:
-            return None if run.ended_at is None else (run.ended_at - run.created_at) / 1e6
-    value: str | int | None = getattr(run, name.value)
-    return value
+def attributes(run: Run) -> tuple[str | int | float | None, ...]:
+    """The values of ATTRIBUTES: texts, integers, and a float for the duration (seconds); None when one is missing."""
+    duration = None if run.ended_at is None else (run.ended_at - run.created_at) / 1e6
+    return (*_PLAIN(run), run.status.status_class, duration)
 
 
 def number_of(text: str) -> int | float | None:
@@ -73,7 +72,9 @@ def number_of(text: str) -> int | float | None:
 def stored(number: float) -> int | float:
     """A number as stores hold it: integers beyond 64 bits become floats."""
     if isinstance(number, int) and not -_INT64 <= number < _INT64:
-        return float("inf") if number > 1 << 1023 else float("-inf") if number < -(1 << 1023) else float(number)
+        return (
+            float("inf") if number > 1 << 1023 else float("-inf") if number < -(1 << 1023) else float(number)
+        )
     return number
 
 
@@ -162,7 +163,9 @@ def _require(holds: bool, message: str, field: str) -> None:
 
 
 def _is_number(field: Field) -> bool:
-    return isinstance(field, MetricField) or (isinstance(field, AttributeField) and field.attribute in NUMERIC)
+    return isinstance(field, MetricField) or (
+        isinstance(field, AttributeField) and field.attribute in NUMERIC
+    )
 
 
 def _ends_well(text: str) -> bool:

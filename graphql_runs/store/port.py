@@ -207,7 +207,9 @@ class Store(Protocol):
         """The row after the last of each stream; 0 for one that was never appended to."""
         ...
 
-    async def read(self, stream: str, start: int, *, end: int | None = None, limit: int | None = None) -> list[Item]:
+    async def read(
+        self, stream: str, start: int, *, end: int | None = None, limit: int | None = None
+    ) -> list[Item]:
         """Items that hold rows `[start, end)`, in order; the first may begin before `start`, the last may end after
         `end`. At most about `limit` bytes of data, but at least one item if there is any."""
         ...

@@ -5,6 +5,7 @@ import { useVersion } from './live/emitter';
 import { workspacesQuery } from './operations';
 import { Empty, Link } from './parts/basics';
 import { navigate, useRoute, workspacePath } from './router';
+import { PlaceView } from './views/place';
 import { RunView } from './views/run';
 import { WorkspaceView } from './views/workspace';
 import mark from './mark.svg';
@@ -58,6 +59,7 @@ export function App() {
         {route.view === 'workspace' && error?.graphQLErrors.length ? (
           <p className="error-line">{error.message}</p>
         ) : null}
+        {route.view === 'place' && <PlaceView key={route.id} id={route.id} />}
         {route.view === 'unknown' && (
           <Empty title="There is no such page">
             <p>

@@ -6,6 +6,7 @@ export const runRow = graphql(`
   fragment RunRow on Run {
     id
     runId
+    name
     displayName
     kind
     status
@@ -18,7 +19,7 @@ export const runRow = graphql(`
     primaryMetric
     cluster { id name }
     experiment { id name }
-    parent { id displayName }
+    parent { id name displayName }
     root { id }
   }
 `);
@@ -78,6 +79,17 @@ export const workspacesQuery = graphql(`
   }
 `);
 
+/** Where the address of a cluster or an experiment leads. */
+export const placeQuery = graphql(`
+  query Place($id: ID!) {
+    node(id: $id) {
+      __typename
+      ... on Cluster { id name workspace { id name } }
+      ... on Experiment { id name workspace { id name } }
+    }
+  }
+`);
+
 export const runsQuery = graphql(
   `
     query Runs($workspace: String!, $filter: RunFilter, $orderBy: [RunOrder!], $first: Int!, $after: String) {
@@ -113,7 +125,7 @@ export const overviewQuery = graphql(`
           vmSize
           currentNodes
           maxNodes
-          runs(first: 20) { totalCount nodes { id displayName status statusClass stale } }
+          runs(first: 20) { totalCount nodes { id name displayName status statusClass stale } }
         }
       }
     }
@@ -166,8 +178,8 @@ export const runQuery = graphql(
         error { code message }
         warnings { source message }
         queueing { message }
-        statusEvidence { status at source original detail }
-        phases { status startedAt endedAt seconds }
+        statusEvidence { status at reported source original detail }
+        phases { status statusClass start end seconds }
         tags { key value }
         params { key value }
         properties { key value }
@@ -213,8 +225,8 @@ export const runFactsQuery = graphql(`
       error { code message }
       warnings { source message }
       queueing { message }
-      statusEvidence { status at source original detail }
-      phases { status startedAt endedAt seconds }
+      statusEvidence { status at reported source original detail }
+      phases { status statusClass start end seconds }
       tags { key value }
       params { key value }
       properties { key value }
@@ -228,10 +240,10 @@ export const runFactsQuery = graphql(`
 
 export const moreMetricsQuery = graphql(
   `
-    query MoreMetrics($id: ID!, $after: String) {
+    query MoreMetrics($id: ID!, $after: String, $contains: String) {
       run(id: $id) {
         id
-        metrics(first: 100, after: $after) {
+        metrics(first: 100, after: $after, contains: $contains) {
           pageInfo { hasNextPage endCursor }
           nodes { ...MetricFacts summary { ...SummaryFacts } }
         }
@@ -256,6 +268,22 @@ export const seriesQuery = graphql(
   [seriesPoints],
 );
 
+/** A line of one column over another of the same metric. */
+export const pairSeriesQuery = graphql(
+  `
+    query PairSeries($id: ID!, $x: String!, $y: String!) {
+      node(id: $id) {
+        __typename
+        ... on Metric {
+          id
+          series(x: { column: $x }, y: $y, points: 1000) { ...SeriesPoints }
+        }
+      }
+    }
+  `,
+  [seriesPoints],
+);
+
 export const logLinesQuery = graphql(`
   query LogLines($id: ID!, $last: Int!, $before: String) {
     node(id: $id) {
@@ -264,7 +292,7 @@ export const logLinesQuery = graphql(`
         id
         lines(view: RAW, last: $last, before: $before) {
           pageInfo { hasPreviousPage startCursor }
-          nodes { offset text }
+          nodes { offset text continues }
         }
       }
     }

@@ -15,9 +15,10 @@ from graphql_runs.model.filter import Bag
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
 from graphql_runs.store import documents
-from graphql_runs.store.fields import attribute, number_of
+from graphql_runs.store.fields import ATTRIBUTES, attributes, number_of
 from graphql_runs.store.port import Batch, Item, Position, Standalone, TreeRecord, journal_of
-from graphql_runs.store.sqlite.schema import ATTRIBUTES, TABLES
+from graphql_runs.store.sqlite.connection import number, rows
+from graphql_runs.store.sqlite.schema import TABLES
 
 _KNOWN_TERMS = 200_000
 _SMALL = 128 << 10
@@ -83,19 +84,23 @@ class Changes:
 
     def last_item(self) -> int:
         """The highest key of an item so far."""
-        found = self._cursor.execute("SELECT max(key) FROM item").get
-        return found if isinstance(found, int) else 0
+        return number(self._cursor, "SELECT max(key) FROM item")
 
     def commit(self, batch: Batch) -> None:
         """Raises Conflict, after which the caller has to roll back."""
-        self._append(batch)
+        # Entries of a journal stay as they are; only points and text wait to be merged.
+        self._extend(journal_of(batch.root), batch.entry, waits=False)
+        for append in batch.appends:
+            self._extend(append.stream, append.item, waits=len(append.item.data) < _SMALL)
         for record in batch.creates:
             self._create(record)
         for record in batch.replaces:
             self._replace(record)
         if batch.positions:
             root = self._term(batch.root)
-            self._cursor.executemany(_POSITION, [(root, *_position(position)) for position in batch.positions])
+            self._cursor.executemany(
+                _POSITION, [(root, *_position(position)) for position in batch.positions]
+            )
         if batch.hints:
             self._cursor.executemany(_HINT, [self._hint(hint) for hint in batch.hints])
 
@@ -109,12 +114,12 @@ class Changes:
         owner, name = owner_of(record)
         try:
             self._cursor.execute(
-                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?)",
+                f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE"
+                " SET owner = excluded.owner, name = excluded.name, doc = excluded.doc, sum = excluded.sum",
                 (key, self._term(owner), name, doc, zlib.crc32(doc)),
             )
         except apsw.ConstraintError as error:
             raise Conflict(f"there is another {table} {name!r}") from error
-        self._cursor.execute("SELECT max(key) + 1 FROM item")
         marker = self.last_item() + 1
         self._cursor.execute("DELETE FROM item WHERE stream = ?", (_NO_STREAM,))
         self._cursor.execute(
@@ -124,63 +129,44 @@ class Changes:
 
     def next_number(self, counter: str) -> int:
         """One more than the last time."""
-        number = self._cursor.execute(
-            "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n", (counter,)
-        ).get
-        assert isinstance(number, int)
-        return number
+        statement = "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n"
+        return number(self._cursor, statement, (counter,))
 
     def compact(self, stream: str, merged: Item, parts: Sequence[tuple[int, int]]) -> bool:
         """False, and no change, when the stream does not have exactly these items there."""
         key = self._known_term(stream)
         if key is None or not parts:
             return False
-        rows = self._cursor.execute(
-            "SELECT start, end, waiting, key FROM item WHERE stream = ? AND start >= ? AND start < ? ORDER BY start",
-            (key, merged.start, merged.end),
-        ).fetchall()
-        if [(start, end) for start, end, _, _ in rows] != [tuple(part) for part in parts]:
+        query = "SELECT start, end, waiting, key FROM item WHERE stream = ? AND start >= ? AND start < ? ORDER BY start"
+        there = rows(self._cursor, query, (key, merged.start, merged.end))
+        if [(start, end) for start, end, _, _ in there] != [tuple(part) for part in parts]:
             return False
         if (parts[0][0], parts[-1][1]) != (merged.start, merged.end):
             return False
         # A new key above all: what was merged counts as written now, and keys never come back.
         new = self.last_item() + 1
-        self._cursor.executemany("DELETE FROM item WHERE key = ?", [(row[3],) for row in rows])
+        self._cursor.executemany("DELETE FROM item WHERE key = ?", [(row[3],) for row in there])
         self._cursor.execute(
             "INSERT INTO item(key, stream, start, end, mark, waiting, sum, data) VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
             (new, key, merged.start, merged.end, merged.mark, zlib.crc32(merged.data), merged.data),
         )
-        waiting = sum(row[2] for row in rows)
+        waiting = sum(row[2] for row in there)
         self._cursor.execute("UPDATE stream SET waiting = waiting - ? WHERE key = ?", (waiting, key))
         return True
 
-    def _append(self, batch: Batch) -> None:
-        places = [(journal_of(batch.root), batch.entry), *((append.stream, append.item) for append in batch.appends)]
-        ends, items, new = [], [], []
-        for stream, item in places:
-            if item.end <= item.start or item.start < 0:
-                raise InvalidInput(f"an item of {stream} has rows [{item.start}, {item.end})", field=stream)
-            key, data = self._term(stream), item.data
-            # Nobody lists journals to merge them.
-            waiting = len(data) < _SMALL
-            ends.append((item.end, waiting, key, item.start))
-            items.append((key, item.start, item.end, item.mark, waiting, zlib.crc32(data), data))
-            if item.start == 0:
-                new.append((key,))
-        if new:
-            self._cursor.executemany("INSERT OR IGNORE INTO stream VALUES (?, 0, 0)", new)
-        before = self._db.total_changes()
-        self._cursor.executemany(_END, ends)
-        if self._db.total_changes() - before != len(ends):
-            raise Conflict(self._who_moved(places))
-        self._cursor.executemany(_ITEM, items)
-
-    def _who_moved(self, places: Sequence[tuple[str, Item]]) -> str:
-        for stream, item in places:
-            end = self._cursor.execute("SELECT end FROM stream WHERE key = ?", (self._term(stream),)).get or 0
-            if end != item.end:  # those before the one that failed have moved on already
-                return f"{stream} ends at row {end}, not {item.start}: somebody else wrote"
-        return "a stream was written by somebody else"
+    def _extend(self, stream: str, item: Item, *, waits: bool) -> None:
+        if not 0 <= item.start < item.end:
+            raise InvalidInput(f"an item of {stream} has rows [{item.start}, {item.end})", field=stream)
+        key = self._term(stream)
+        if item.start == 0:
+            self._cursor.execute("INSERT OR IGNORE INTO stream VALUES (?, 0, 0)", (key,))
+        self._cursor.execute(_END, (item.end, waits, key, item.start))
+        if not self._db.changes():
+            end = self._cursor.execute("SELECT end FROM stream WHERE key = ?", (key,)).get or 0
+            raise Conflict(f"{stream} ends at row {end}, not at {item.start}")
+        self._cursor.execute(
+            _ITEM, (key, item.start, item.end, item.mark, waits, zlib.crc32(item.data), item.data)
+        )
 
     def _create(self, record: TreeRecord) -> None:
         key, doc = self._term(record.id), documents.encode(record)
@@ -188,7 +174,7 @@ class Changes:
         try:
             match record:
                 case Run():
-                    values = (key, *_run_values(record), _bags_digest(record), doc, proof)
+                    values = (key, *attributes(record), _bags_digest(record), doc, proof)
                     self._insert("run", values)
                     self._cursor.execute("UPDATE meta SET value = value + 1 WHERE name = 'runs'")
                     self._write_bags(key, record, {})
@@ -211,10 +197,10 @@ class Changes:
                 self._update("metric", key, record.id, _STATS, _stats(record), doc)
             case Run():
                 digest = _bags_digest(record)
-                columns, values = (*_RUN_COLUMNS, "bags"), (*_run_values(record), digest)
+                columns, values = (*_RUN_COLUMNS, "bags"), (*attributes(record), digest)
                 if "bags" in self._update("run", key, record.id, columns, values, doc):
-                    rows = self._cursor.execute("SELECT key, text FROM bag WHERE run = ?", (key,)).fetchall()
-                    self._write_bags(key, record, dict(rows))
+                    before = rows(self._cursor, "SELECT key, text FROM bag WHERE run = ?", (key,))
+                    self._write_bags(key, record, dict(before))
             case LogFile() | Artifact():
                 self._update(TABLES[type(record)], key, record.id, (), (), doc)
 
@@ -228,7 +214,9 @@ class Changes:
         doc: bytes,
     ) -> list[str]:
         """Write what differs, so that only its indexes are touched; gives the columns that did."""
-        old = self._cursor.execute(f"SELECT {', '.join(columns) or '1'} FROM {table} WHERE key = ?", (key,)).fetchone()
+        old = self._cursor.execute(
+            f"SELECT {', '.join(columns) or '1'} FROM {table} WHERE key = ?", (key,)
+        ).fetchone()
         if old is None:
             raise Conflict(f"{id} does not exist")
         changed, news = [], []
@@ -262,31 +250,27 @@ class Changes:
     def _known_term(self, text: str) -> int | None:
         key = self._terms.get(text)
         if key is None:
-            found = self._cursor.execute("SELECT key FROM term WHERE text = ?", (text,)).get
-            if not isinstance(found, int):
-                return None
-            key = self._learn(text, found)
-        return key
+            # Keys begin at 1.
+            key = number(self._cursor, "SELECT key FROM term WHERE text = ?", (text,))
+            if key:
+                self._learn(text, key)
+        return key or None
 
     def _term(self, text: str) -> int:
         key = self._terms.get(text) or self._known_term(text)
         if key is None:
             self._cursor.execute("INSERT INTO term(text) VALUES (?)", (text,))
-            key = self._learn(text, self._db.last_insert_rowid())
+            key = self._db.last_insert_rowid()
+            self._learn(text, key)
         return key
 
-    def _learn(self, text: str, key: int) -> int:
+    def _learn(self, text: str, key: int) -> None:
         self._terms[text] = key
         self._learned.append(text)
-        return key
 
 
 def _position(position: Position) -> tuple[str, int, bytes, bytes | None]:
     return position.writer, position.sequence, position.digest, position.note
-
-
-def _run_values(run: Run) -> tuple[apsw.SQLiteValue, ...]:
-    return tuple(attribute(run, name) for name in ATTRIBUTES)
 
 
 def _stats(metric: Metric) -> tuple[float | int | None, ...]:

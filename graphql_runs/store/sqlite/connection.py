@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from graphql_runs.model.errors import InvalidInput, StoreUnavailable
 
-_BUSY_MILLISECONDS = 5000
+Row = tuple[Any, ...]
+"""A row of our own tables: what its columns hold, the schema says."""
+
+BUSY_MILLISECONDS = 5000
+"""How long a connection waits for a program that does not know our lock file."""
 
 _UNAVAILABLE: dict[type[Exception], str] = {
     apsw.BusyError: "is locked by another program",
@@ -32,7 +37,7 @@ def connect(path: Path, *, write: bool, cache_mebibytes: int) -> apsw.Connection
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
     db = apsw.Connection(str(path), flags=flags, statementcachesize=256)
     try:
-        db.set_busy_timeout(_BUSY_MILLISECONDS)
+        db.set_busy_timeout(BUSY_MILLISECONDS)
         db.execute(f"PRAGMA cache_size = {-1024 * cache_mebibytes}")
         db.execute("PRAGMA cell_size_check = ON")
         db.execute("PRAGMA trusted_schema = OFF")
@@ -43,6 +48,22 @@ def connect(path: Path, *, write: bool, cache_mebibytes: int) -> apsw.Connection
         db.close()
         raise
     return db
+
+
+def rows(cursor: apsw.Cursor, query: str, parameters: Sequence[apsw.SQLiteValue] = ()) -> list[Row]:
+    """All rows of a query."""
+    return cursor.execute(query, parameters).fetchall()
+
+
+def rows_of_each(cursor: apsw.Cursor, query: str, sets: Iterable[Sequence[apsw.SQLiteValue]]) -> list[Row]:
+    """All rows of a query that is made once for each set of parameters."""
+    return cursor.executemany(query, sets).fetchall()
+
+
+def number(cursor: apsw.Cursor, query: str, parameters: Sequence[apsw.SQLiteValue] = ()) -> int:
+    """The one integer that a query finds; 0 for NULL and for no row."""
+    found = cursor.execute(query, parameters).get
+    return found if isinstance(found, int) else 0
 
 
 @contextmanager

@@ -20,11 +20,37 @@ _LONGEST_PAUSE = 0.002
 # Names as in /proc/self/mountinfo. SQLite's shared memory and POSIX locks are not kept between machines on these:
 # https://www.sqlite.org/wal.html#overview ("All processes using a database must be on the same host computer").
 _NETWORK = frozenset(
-    {"9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs"}
+    {
+        "9p",
+        "acfs",
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "coda",
+        "davfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+    }
     | {"nfs4", "ocfs2", "orangefs", "pvfs2", "smb2", "smb3", "smbfs"}
 )
 _NETWORK_FUSE = frozenset(
-    {"afp", "blobfuse", "blobfuse2", "ceph", "curlftpfs", "davfs", "davfs2", "gcsfuse", "glusterfs", "goofys", "juicefs"}
+    {
+        "afp",
+        "blobfuse",
+        "blobfuse2",
+        "ceph",
+        "curlftpfs",
+        "davfs",
+        "davfs2",
+        "gcsfuse",
+        "glusterfs",
+        "goofys",
+        "juicefs",
+    }
     | {"moosefs", "rclone", "s3fs", "seaweedfs", "smbnetfs", "sshfs"}
 )
 

@@ -14,7 +14,8 @@ import apsw
 from graphql_runs.model.errors import InvalidInput, NotFound
 from graphql_runs.model.filter import Attribute
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
-from graphql_runs.store.fields import NUMERIC
+from graphql_runs.store.fields import ATTRIBUTES, NUMERIC
+from graphql_runs.store.sqlite.connection import number, rows
 from graphql_runs.store.sqlite.lock import FileLock
 
 APPLICATION = 0x6772726E
@@ -29,9 +30,6 @@ TABLES: dict[type, str] = {
     Artifact: "artifact",
 }
 """The tables of the kinds that have an owner and a name."""
-
-ATTRIBUTES = tuple(Attribute)
-"""The columns of `run` that filters use, each named as its attribute."""
 
 DATED = (
     Attribute.WORKSPACE,
@@ -69,13 +67,15 @@ OFTEN_MISSING = frozenset(
 )
 """Attributes whose index holds only the runs that have a value."""
 
+NULLABLE = OFTEN_MISSING | {Attribute.KIND, Attribute.TARGET}
+
 WAITING = 16
 """The index of fragmented streams begins at so many items: below, it would be rewritten for every append."""
 
 
 def _column(name: Attribute) -> str:
     kind = "REAL" if name is Attribute.DURATION else "INTEGER" if name in NUMERIC else "TEXT"
-    return f"{name.value} {kind}"
+    return f"{name.value} {kind}" if name in NULLABLE else f"{name.value} {kind} NOT NULL"
 
 
 def _run_index(name: Attribute, more: str = "") -> str:
@@ -144,7 +144,9 @@ def check_path(path: Path, *, create: bool) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInput(f"the folder {path.parent} cannot be created: {error.strerror}", field="store") from error
+        raise InvalidInput(
+            f"the folder {path.parent} cannot be created: {error.strerror}", field="store"
+        ) from error
 
 
 def prepare(db: apsw.Connection, path: Path) -> None:
@@ -170,10 +172,16 @@ def settle_epoch(db: apsw.Connection, path: Path, lock: FileLock) -> str:
 
     A copy is another inode. A backup that was put in place holds an older token than the lock file beside it.
     """
-    known = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('epoch', 'inode', 'token')").fetchall())
+    known: dict[str, object] = dict(
+        rows(db.cursor(), "SELECT name, value FROM meta WHERE name IN ('epoch', 'inode', 'token')")
+    )
     inode = path.stat().st_ino
     epoch = known.get("epoch")
-    if not isinstance(epoch, str) or known.get("inode") != inode or known.get("token") not in lock.note().split():
+    if (
+        not isinstance(epoch, str)
+        or known.get("inode") != inode
+        or known.get("token") not in lock.note().split()
+    ):
         epoch = secrets.token_hex(8)
     _write_meta(db, lock, {"epoch": epoch, "inode": inode})
     return epoch
@@ -210,6 +218,4 @@ def _check_header(db: apsw.Connection, path: Path) -> None:
 
 
 def _version(db: apsw.Connection) -> int:
-    version = db.pragma("user_version")
-    assert isinstance(version, int)
-    return version
+    return number(db.cursor(), "PRAGMA user_version")

@@ -87,7 +87,9 @@ def details_of(documents: Sequence[Document]) -> Details:
         assert isinstance(document.value, dict)
         if "runId" in merged and merged["runId"] != document.value["runId"]:
             raise Unreadable("is of another run than the details beside it", path=str(document.path))
-        merged |= {name: value for name, value in document.value.items() if value is not None or name not in merged}
+        merged |= {
+            name: value for name, value in document.value.items() if value is not None or name not in merged
+        }
     return parse_details(merged, documents[-1].path)
 
 
@@ -112,9 +114,9 @@ def parse_details(value: Mapping[str, object], path: PurePosixPath) -> Details:
         name=fields.name("name"),
         display_name=fields.text("displayName"),
         description=fields.text("description"),
-        kind=fields.text("runType") or fields.object("runTypeV2").text("orchestrator"),
-        target=fields.name("target") or fields.object("runDefinition").name("target"),
-        submitted_by=fields.text("submittedBy") or fields.object("createdBy").text("userName"),
+        kind=fields.text("runType") or fields.nested("runTypeV2").text("orchestrator"),
+        target=fields.name("target") or fields.nested("runDefinition").name("target"),
+        submitted_by=fields.text("submittedBy") or fields.nested("createdBy").text("userName"),
         created_at=fields.time("createdUtc"),
         started_at=fields.time("startTimeUtc"),
         ended_at=fields.time("endTimeUtc"),
@@ -211,8 +213,8 @@ def _failure(fields: Fields) -> RunFailure | None:
     if isinstance(outer, str):
         message = fields.text("error")
         return None if message is None else RunFailure(message)
-    wrapper = fields.object("error")
-    error = wrapper.object("error") if isinstance(wrapper.value.get("error"), dict) else wrapper
+    wrapper = fields.nested("error")
+    error = wrapper.nested("error") if isinstance(wrapper.value.get("error"), dict) else wrapper
     code = error.text("code")
     message = error.text("message") or error.text("messageFormat") or code
     if message is None:
@@ -222,9 +224,10 @@ def _failure(fields: Fields) -> RunFailure | None:
 
 def _failure_detail(error: Fields) -> str | None:
     """Inner codes from the outside in, then further messages, one a line."""
-    inner, codes = error, []
+    inner = error
+    codes: list[str] = []
     while isinstance(inner.value.get("innerError"), dict) and len(codes) < 20:
-        inner = inner.object("innerError")
+        inner = inner.nested("innerError")
         if code := inner.text("code"):
             codes.append(code)
     lines = [" > ".join(codes)] if codes else []
@@ -248,7 +251,7 @@ def _warnings(fields: Fields) -> tuple[RunWarning, ...] | None:
 def _queueing(fields: Fields) -> Queueing | None:
     if not fields.value.get("queueingInfo"):
         return None
-    info = fields.object("queueingInfo")
+    info = fields.nested("queueingInfo")
     message = info.text("message")
     position = info.count("position")
     if position is None and message is not None and (found := _POSITION.search(message)):
@@ -290,7 +293,7 @@ def _goal(word: str | None) -> Goal | None:
 
 def _params(fields: Fields, tags: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, str]:
     """From the script's arguments, AutoML's choice of pipeline, and the hyperparameters, the later before the earlier."""
-    definition = fields.object("runDefinition")
+    definition = fields.nested("runDefinition")
     found = params_of(definition)
     for name in ("run_algorithm", "run_preprocessor"):
         if value := properties.get(name):
@@ -327,7 +330,7 @@ def _named(params: Fields) -> dict[str, str]:
 def _check_log_files(fields: Fields) -> None:
     """Log files are found in the folder; the signed URLs beside their names are never looked at. Names that lead out of
     the folder are worth a word, as somebody may have meant harm."""
-    for name in fields.object("logFiles").value:
+    for name in fields.nested("logFiles").value:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             fields.note("logFiles", f"names a file outside of the run's folder: {shown(name)}")

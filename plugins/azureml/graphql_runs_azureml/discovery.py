@@ -24,6 +24,7 @@ class Found:
 
     folders:    where its files lie; more than one when its files were put into different places.
     details:    its details files.
+    broken:     that they cannot be read, so its id was made out otherwise.
     experiment: the name for the case that its own details have none.
     problems:   what is wrong with how it is related.
     """
@@ -33,6 +34,7 @@ class Found:
     root_id: str
     folders: tuple[PurePosixPath, ...]
     details: tuple[PurePosixPath, ...]
+    broken: bool
     experiment: str
     problems: tuple[str, ...]
 
@@ -84,16 +86,26 @@ def discover(tree: Tree, shelf: Shelf, limit: int) -> Discovery:
         if run_id_problem(run_id) is None and (candidate.marked or _convincing(kept)):
             accepted[folder] = kept
             folders[folder] = run_id
-    details = {folder: kept.details for folder, kept in accepted.items() if kept is not None and kept.details is not None}
+    details = {
+        folder: kept.details
+        for folder, kept in accepted.items()
+        if kept is not None and kept.details is not None
+    }
     adopted = {child: parent.run_id for parent in details.values() for child in parent.children}
     members: dict[str, Member] = {}
     # Of several folders of one run, those with details know better than those with logs alone.
     for folder in sorted(folders, key=lambda folder: folder not in details):
         run_id = folders[folder]
         if run_id not in members:
-            hint = adopted.get(run_id) or _logged(tree, execution_logs.get(folder)) or _around(folder, run_id, folders)
+            hint = (
+                adopted.get(run_id)
+                or _logged(tree, execution_logs.get(folder))
+                or _around(folder, run_id, folders)
+            )
             said = details.get(folder)
-            members[run_id] = Member(run_id, said.parent_id, said.root_id, hint) if said else Member(run_id, hint=hint)
+            members[run_id] = (
+                Member(run_id, said.parent_id, said.root_id, hint) if said else Member(run_id, hint=hint)
+            )
     return Discovery(_runs(tree, folders, accepted, place_all(members)), folders)
 
 
@@ -125,7 +137,9 @@ def _is_content(folder: Parts, accepted: Mapping[Parts, object]) -> bool:
     for length in range(len(folder)):
         if folder[:length] in accepted:
             inner = folder[length:]
-            if inner[0] in layout.CONTENT or (inner[0] == layout.DOWNLOADED and inner[1:2] and inner[1] in layout.CONTENT):
+            if inner[0] in layout.CONTENT or (
+                inner[0] == layout.DOWNLOADED and inner[1:2] and inner[1] in layout.CONTENT
+            ):
                 return True
     return False
 
@@ -166,7 +180,10 @@ def _around(folder: Parts, run_id: str, folders: Mapping[Parts, str]) -> str | N
 
 
 def _runs(
-    tree: Tree, folders: Mapping[Parts, str], accepted: Mapping[Parts, Kept | None], places: Mapping[str, Place]
+    tree: Tree,
+    folders: Mapping[Parts, str],
+    accepted: Mapping[Parts, Kept | None],
+    places: Mapping[str, Place],
 ) -> dict[str, Found]:
     homes: dict[str, list[Parts]] = {}
     for folder, run_id in folders.items():
@@ -182,13 +199,14 @@ def _runs(
         experiment = experiments.get(run_id)
         if experiment is None and place.parent is not None and place.parent in found:
             experiment = found[place.parent].experiment
-        paths = [path for folder in homes[run_id] if (kept := accepted[folder]) is not None for path in kept.files]
+        held = [kept for folder in homes[run_id] if (kept := accepted[folder]) is not None]
         found[run_id] = Found(
             run_id,
             place.parent,
             place.root,
             tuple(PurePosixPath(*folder) for folder in sorted(homes[run_id])),
-            tuple(sorted(paths)),
+            tuple(sorted(path for kept in held for path in kept.files)),
+            any(kept.details is None for kept in held),
             experiment or experiments.get(place.root) or tree.name,
             place.problems,
         )

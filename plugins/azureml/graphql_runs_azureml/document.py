@@ -53,7 +53,9 @@ def parse(data: bytes, path: PurePosixPath) -> object:
     try:
         value: object = json.loads(data)
     except json.JSONDecodeError as error:
-        raise Unreadable(f"not JSON: {error.msg} (column {error.colno})", path=str(path), line=error.lineno) from error
+        raise Unreadable(
+            f"not JSON: {error.msg} (column {error.colno})", path=str(path), line=error.lineno
+        ) from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Unreadable(f"not {error.encoding} text: {error.reason}", path=str(path), line=line) from error

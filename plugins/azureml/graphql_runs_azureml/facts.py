@@ -18,8 +18,11 @@ _LOCAL = "local"
 """The target of runs on the machine that submitted them: no cluster."""
 
 
-def declaration(found: Found, details: Details | None) -> DeclareRun:
-    """The run with what never changes of it, so that it does no harm when it is said late."""
+def declaration(found: Found, details: Details | None, oldest: Micros | None = None) -> DeclareRun:
+    """The run with what never changes of it, so that it does no harm when it is said late.
+
+    oldest: when the first of its files was last changed, for a run without details.
+    """
     return DeclareRun(
         run_id=found.run_id,
         experiment=(details.experiment if details else None) or found.experiment,
@@ -27,7 +30,8 @@ def declaration(found: Found, details: Details | None) -> DeclareRun:
         source=SOURCE,
         parent=found.parent_id,
         root=found.root_id if found.parent_id is not None else None,
-        created_at=details.created_at if details else None,
+        # get_details() has no time of creation; the start is the nearest to it.
+        created_at=(details.created_at or details.started_at) if details else oldest,
     )
 
 
@@ -65,7 +69,13 @@ class Told:
 
 
 def described(
-    found: Found, details: Details, params: Mapping[str, str], place: str, modified: Micros, told: Told, digest: str
+    found: Found,
+    details: Details,
+    params: Mapping[str, str],
+    place: str,
+    modified: Micros,
+    told: Told,
+    digest: str,
 ) -> tuple[list[RunOperation], Told]:
     """Everything that the details say, and what has been told with it.
 

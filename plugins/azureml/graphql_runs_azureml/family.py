@@ -51,13 +51,17 @@ def place_all(members: Mapping[str, Member]) -> dict[str, Place]:
     for circle in _circles(parents):
         names = " → ".join(shown(run_id) for run_id in (*circle[:8], circle[0]))
         for run_id in circle:
-            problems[run_id].append(f"parentRunId is not believed, as the parents go round in a circle: {names}")
+            problems[run_id].append(
+                f"parentRunId is not believed, as the parents go round in a circle: {names}"
+            )
             parents[run_id] = None
     found: dict[str, Place] = {}
     for run_id, member in members.items():
         root = _root(run_id, parents, members)
         if member.root not in (None, root) and not problems[run_id]:
-            problems[run_id].append(f"rootRunId is {shown(member.root or '')}, but its parents lead to {shown(root)}")
+            problems[run_id].append(
+                f"rootRunId is {shown(member.root or '')}, but its parents lead to {shown(root)}"
+            )
         found[run_id] = Place(parents[run_id], root, tuple(problems[run_id]))
     return found
 
@@ -67,7 +71,9 @@ def _parent(member: Member) -> str | None:
         return member.parent
     if member.root == member.run_id:
         return None  # the service gives a root its own id as rootRunId
-    return next((run_id for run_id in (member.hint, member.root) if run_id not in (None, member.run_id)), None)
+    return next(
+        (run_id for run_id in (member.hint, member.root) if run_id not in (None, member.run_id)), None
+    )
 
 
 def _circles(parents: Mapping[str, str | None]) -> list[list[str]]:

@@ -79,7 +79,7 @@ class Fields:
             return None
         return value
 
-    def object(self, name: str) -> Fields:
+    def nested(self, name: str) -> Fields:
         """A nested object; an empty one where it is missing."""
         value = self.value.get(name)
         if value is not None and not isinstance(value, dict):
@@ -105,13 +105,13 @@ class Fields:
     def texts(self, name: str) -> dict[str, str]:
         """An object as names and texts: other values become JSON, null an empty text."""
         found: dict[str, str] = {}
-        nested = self.object(name)
-        for key, value in nested.value.items():
-            pair = nested.pair(key, value)
+        inner = self.nested(name)
+        for key, value in inner.value.items():
+            pair = inner.pair(key, value)
             if pair is None:
                 continue
             if len(found) >= KEYS and pair[0] not in found:
-                self.note(name, f"has {len(nested.value)} keys, those after the first {KEYS} were left out")
+                self.note(name, f"has {len(inner.value)} keys, those after the first {KEYS} were left out")
                 break
             found[pair[0]] = pair[1]
         return found

@@ -84,4 +84,6 @@ def is_output(path: PurePosixPath) -> bool:
 
 def is_metrics(path: PurePosixPath) -> bool:
     """May the file at this path in a run hold metrics in Azure's JSON form?"""
-    return str(path) == "metrics.json" or (len(path.parts) == 2 and path.parts[0] == "metrics" and path.suffix == ".json")
+    return str(path) == "metrics.json" or (
+        len(path.parts) == 2 and path.parts[0] == "metrics" and path.suffix == ".json"
+    )

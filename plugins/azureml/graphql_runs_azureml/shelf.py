@@ -30,7 +30,7 @@ _SALVAGED_BYTES = 65_536
 class Kept:
     """What the details files of one folder hold.
 
-    files:    those of them that are details, the newest last.
+    files:    those of them that are details or broken, the newest details last.
     details:  what they say together, None when one of them cannot be read.
     modified: when the newest was changed.
     digest:   of their bytes.
@@ -81,7 +81,7 @@ class Shelf:
 
 def _stamp(folder: Path, path: PurePosixPath) -> tuple[object, ...] | None:
     try:
-        found = os.stat(folder / path, follow_symlinks=False)
+        found = (folder / path).stat(follow_symlinks=False)
     except OSError:
         return None
     return path, found.st_ino, found.st_size, found.st_mtime_ns
@@ -110,13 +110,15 @@ def _read(folder: Path, paths: Sequence[PurePosixPath], limit: int) -> Kept | No
     if documents:
         # A broken file beside a good one is an error to show, but the good one says what it says.
         try:
-            return Kept(files, details_of(documents), documents[-1].modified, digest, error)
+            details = details_of(documents)
+            broken = () if error is None or error.path is None else (PurePosixPath(error.path),)
+            return Kept((*broken, *files), details, documents[-1].modified, digest, error)
         except Unreadable as found:
             error = found
     assert error is not None
-    broken = PurePosixPath(error.path or "")
-    modified, salvaged = _salvage(folder, broken)
-    return Kept(tuple(dict.fromkeys((*files, broken))), None, modified, digest, error, salvaged)
+    place = PurePosixPath(error.path or "")
+    modified, salvaged = _salvage(folder, place)
+    return Kept(tuple(dict.fromkeys((*files, place))), None, modified, digest, error, salvaged)
 
 
 def _salvage(folder: Path, path: PurePosixPath) -> tuple[Micros, str | None]:

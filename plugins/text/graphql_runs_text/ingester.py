@@ -7,7 +7,17 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
-from graphql_runs.ingest.api import Context, Delivery, File, RunFolder, Skipped, Stability, Tree, Unit, Unreadable
+from graphql_runs.ingest.api import (
+    Context,
+    Delivery,
+    File,
+    RunFolder,
+    Skipped,
+    Stability,
+    Tree,
+    Unit,
+    Unreadable,
+)
 from graphql_runs.ingest.files import recognise
 from graphql_runs.model.operation import LogText
 from graphql_runs_text.names import age, base_of, is_log, is_text, rank_of, stream_of
@@ -46,12 +56,16 @@ class TextIngester:
             run = tree.owner(base)
             yield Unit(str(base.relative_to(run.path)), run, tuple(sorted(files, key=age)))
 
-    def read(self, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context) -> Iterator[Delivery]:
+    def read(
+        self, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
+    ) -> Iterator[Delivery]:
         """The bytes as they are, in pieces that end with a line where possible."""
         assert unit.run is not None
         path = PurePosixPath(unit.key)
         stream, rank = stream_of(path), rank_of(path)
-        tail = Tail(context.tree.folder, unit.run.path / unit.key, min(context.limits.delivery_bytes, _MOST_BYTES))
+        tail = Tail(
+            context.tree.folder, unit.run.path / unit.key, min(context.limits.delivery_bytes, _MOST_BYTES)
+        )
         for piece in tail.read(checkpoint, unit.files):
             yield Delivery(
                 piece.checkpoint,

@@ -21,7 +21,9 @@ _OTHER_TEXT = re.compile(
     r"(?:[-_.].*)?\.txt",
     re.IGNORECASE,
 )
-_RANK = re.compile(r"(?:^|[^a-z0-9])(?:rank|worker|node|process|proc|gpu)[-_.]?(\d{1,6})(?![0-9])", re.IGNORECASE)
+_RANK = re.compile(
+    r"(?:^|[^a-z0-9])(?:rank|worker|node|process|proc|gpu)[-_.]?(\d{1,6})(?![0-9])", re.IGNORECASE
+)
 _NUMBERED = re.compile(r".*_(\d{1,3})\.(?:log|out|err|txt)", re.IGNORECASE)
 
 # Beginnings of formats that carry a log's ending by accident: ELF (a.out), archives, HDF5, NumPy, SQLite, images, PDF.

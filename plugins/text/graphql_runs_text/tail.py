@@ -45,7 +45,9 @@ class Tail:
         self._folder = folder
         self._size = size
 
-    def read(self, checkpoint: Mapping[str, object] | None, files: Sequence[PurePosixPath]) -> Iterator[Piece]:
+    def read(
+        self, checkpoint: Mapping[str, object] | None, files: Sequence[PurePosixPath]
+    ) -> Iterator[Piece]:
         """Everything after the checkpoint. `files` are those of the log that are known, the oldest first."""
         with ExitStack() as opened:
             start = self._start(checkpoint, files, opened)
@@ -56,8 +58,8 @@ class Tail:
                 for piece in self._drain(file, offset, remark):
                     yield piece
                     remark = None
-                if len(files) == 1 and os.fstat(file.fileno()).st_ino == self._inode():
-                    return  # not rotated: no need to look through the folder
+                if os.fstat(file.fileno()).st_ino == self._inode():
+                    return  # the newest: no need to look through the folder
                 newer = self._newer(file, opened)
                 if newer is None:
                     return
@@ -77,7 +79,8 @@ class Tail:
     ) -> tuple[FileIO, int, str | None] | None:
         """The file to read first, from where, and a remark; None when there is none."""
         if checkpoint is None:
-            first = self._open(files[0] if files else self.base, opened)
+            found = (self._open(path, opened) for path in files)
+            first = next((file for file in found if file is not None), None)
             return None if first is None else (first, 0, None)
         mark = Mark.from_json(checkpoint)
         current = self._open(self.base, opened)
@@ -118,6 +121,8 @@ class Tail:
         try:
             with os.scandir(self._folder / self.base.parent) as entries:
                 for entry in entries:
+                    if not entry.name.startswith(self.base.name):
+                        continue
                     path = self.base.with_name(entry.name)
                     if base_of(path) == self.base and entry.is_file(follow_symlinks=False):
                         status = entry.stat(follow_symlinks=False)
@@ -134,6 +139,6 @@ class Tail:
 
     def _inode(self) -> int | None:
         try:
-            return os.stat(self._folder / self.base).st_ino
+            return (self._folder / self.base).stat(follow_symlinks=False).st_ino
         except FileNotFoundError:
             return None

@@ -20,7 +20,8 @@ export interface SeriesColumns {
 /** Rows `start` and on of a metric, as a subscription sends them. */
 export interface Delta {
   start: number;
-  steps: readonly Cell[];
+  /** Null where no row was given a step. */
+  steps: readonly Cell[] | null;
   values: readonly Cell[];
   at: readonly (number | null)[];
 }
@@ -85,8 +86,9 @@ export class Curve {
     if (this.state === 'empty' || delta.values.length === 0) return 'ok';
     const held = this.#live.x.length;
     let end = held === 0 ? this.#baseRows : this.#liveStart + held;
-    const hole = delta.start > end;
-    if (hole || (held === 0 && this.state === 'loading')) {
+    const first = held === 0 && this.state === 'loading';
+    const hole = !first && delta.start > end;
+    if (first || hole) {
       // The live part begins anew here; the series that is, or will be, on its way covers what comes before.
       this.#live = { x: [], y: [], at: [] };
       this.#liveStart = end = delta.start;
@@ -95,7 +97,7 @@ export class Curve {
     }
     if (hole) this.state = 'loading';
     for (let i = Math.max(0, end - delta.start); i < delta.values.length; i++) {
-      this.#live.x.push(parseCell(delta.steps[i] ?? null) ?? delta.start + i);
+      this.#live.x.push(parseCell(delta.steps?.[i] ?? null) ?? delta.start + i);
       this.#live.y.push(parseCell(delta.values[i] ?? null));
       this.#live.at.push(delta.at[i] ?? null);
     }

@@ -34,3 +34,8 @@ export function statusLabel(status: string): string {
   const words = status.toLowerCase().replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
+
+/** What people call a run. */
+export function runLabel(run: { name: string; displayName: string | null }): string {
+  return run.displayName || run.name;
+}

@@ -4,6 +4,8 @@ import { Terminal } from './terminal';
 export interface RawLine {
   offset: number;
   text: string;
+  /** A line of this length comes in pieces, and this is not the last one. */
+  continues?: boolean;
 }
 
 /** Lines kept for the page; what is older can be asked for again. */
@@ -14,7 +16,9 @@ const MAX_LINE_LENGTH = 65_536;
 const KEPT_FRAMES_LENGTH = 4096;
 
 /** `end` is the byte after the text; `begin` the byte the text begins at, past `offset` when frames were let go. */
-interface Held extends RawLine {
+interface Held {
+  offset: number;
+  text: string;
   begin: number;
   end: number;
 }
@@ -40,6 +44,23 @@ function cut(text: string, bytes: number): string {
 
 function hold({ offset, text }: RawLine): Held {
   return { offset, text, begin: offset, end: offset + byteLength(text) };
+}
+
+/** Lines with the pieces of the long ones put together. */
+function whole(lines: readonly RawLine[]): Held[] {
+  const out: Held[] = [];
+  let open: Held | null = null;
+  for (const line of lines) {
+    const held = hold(line);
+    if (open === null) out.push((open = held));
+    else {
+      open.text += held.text;
+      open.end = held.end;
+      shorten(open);
+    }
+    if (!line.continues) open = null;
+  }
+  return out;
 }
 
 /**
@@ -72,7 +93,7 @@ export class Tail {
   }
 
   load(lines: readonly RawLine[]): void {
-    this.#lines = lines.map(hold);
+    this.#lines = whole(lines);
     // Not known yet: the offset of the first text to come tells.
     this.#ended = false;
     this.#terminal = null;
@@ -85,7 +106,7 @@ export class Tail {
   /** Puts older lines before the ones held. */
   prepend(lines: readonly RawLine[]): void {
     const first = this.#lines[0]?.offset ?? Infinity;
-    this.#lines = [...lines.filter((line) => line.offset < first).map(hold), ...this.#lines];
+    this.#lines = [...whole(lines.filter((line) => line.offset < first)), ...this.#lines];
     this.#terminal = null;
   }
 

@@ -2,6 +2,7 @@ import type { Client } from 'urql';
 import {
   logLinesQuery,
   moreMetricsQuery,
+  pairSeriesQuery,
   runFactsQuery,
   runQuery,
   runTreeSubscription,
@@ -29,6 +30,12 @@ export interface Entry {
   summary: SummaryFacts;
   curve: Curve;
   askedAt: number;
+}
+
+/** What the page draws of a metric: a line by step, one column over another, or nothing yet. */
+export function drawing({ chart, chartColumns }: MetricFacts): 'line' | 'pair' | 'none' {
+  if (chart === 'SINGLE_LINE') return 'line';
+  return chart === 'TWO_VARIABLE_LINE' && chartColumns.length === 2 ? 'pair' : 'none';
 }
 
 /** Everything of one metric name, over the run and those below it. */
@@ -69,6 +76,7 @@ export class RunTree extends Emitter {
   readonly charts = new Map<string, Chart>();
   readonly logs = new Map<string, LogView>();
   metricsAfter: string | null = null;
+  metricCount = 0;
   descendantCount = 0;
   #stop: (() => void)[] = [];
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
@@ -128,13 +136,23 @@ export class RunTree extends Emitter {
   }
 
   async moreMetrics(): Promise<void> {
-    const { data } = await this.client
-      .query(moreMetricsQuery, { id: this.id, after: this.metricsAfter })
-      .toPromise();
-    if (!data?.run) return;
-    for (const node of data.run.metrics.nodes) this.#metric(node, data.run.id, node.summary);
-    this.metricsAfter = data.run.metrics.pageInfo.hasNextPage ? data.run.metrics.pageInfo.endCursor : null;
+    const page = await this.#readMetrics({ after: this.metricsAfter });
+    if (page !== null) this.metricsAfter = page.hasNextPage ? page.endCursor : null;
     this.emit();
+  }
+
+  /** Reads metrics with this text in their name that no page so far had. */
+  async findMetrics(contains: string): Promise<void> {
+    if (this.metricsAfter === null || contains === '') return;
+    await this.#readMetrics({ contains });
+    this.emit();
+  }
+
+  async #readMetrics(what: { after?: string | null; contains?: string }) {
+    const { data } = await this.client.query(moreMetricsQuery, { id: this.id, ...what }).toPromise();
+    if (!data?.run) return null;
+    for (const node of data.run.metrics.nodes) this.#metric(node, data.run.id, node.summary);
+    return data.run.metrics.pageInfo;
   }
 
   /** Reads the end of a log file once; live text joins from then on. */
@@ -174,6 +192,7 @@ export class RunTree extends Emitter {
     for (const node of run.metrics.nodes) this.#metric(node, run.id, node.summary);
     for (const log of run.logs) this.#log(log, run.id);
     if (first) this.metricsAfter = run.metrics.pageInfo.hasNextPage ? run.metrics.pageInfo.endCursor : null;
+    this.metricCount = run.metrics.totalCount;
     this.descendantCount = run.descendants.totalCount;
     for (const child of run.descendants.nodes) {
       this.runs.set(child.id, child);
@@ -227,7 +246,10 @@ export class RunTree extends Emitter {
       changed ||= !known;
       const [chart, entry] = this.#metric(metric, metric.run.id, summary);
       touched.add(chart);
-      if (entry.curve.append({ start, steps, values, at }) === 'reload') this.#ask(entry);
+      if (drawing(metric) === 'pair') {
+        // Its x is a column that updates do not carry.
+        if (chart.wanted) this.#ask(entry);
+      } else if (entry.curve.append({ start, steps, values, at }) === 'reload') this.#ask(entry);
       else if (chart.wanted && entry.curve.state === 'empty') this.#ask(entry);
     }
     for (const chart of touched) chart.emit();
@@ -267,7 +289,7 @@ export class RunTree extends Emitter {
 
   /** Queues a series to be read; several are read in one query, the same one at most once in a few seconds. */
   #ask(entry: Entry): void {
-    if (this.#pending.has(entry)) return;
+    if (this.#pending.has(entry) || drawing(entry.facts) === 'none') return;
     entry.curve.expect();
     this.#pending.add(entry);
     const wait = Math.max(0, entry.askedAt + RELOAD_MS - Date.now());
@@ -283,12 +305,20 @@ export class RunTree extends Emitter {
       entry.askedAt = Date.now();
     }
     if (entries.length > SERIES_PER_QUERY) void this.#readSeries(entries.slice(SERIES_PER_QUERY));
-    const { data } = await this.client
-      .query(seriesQuery, { ids: due.map((entry) => entry.facts.id) })
-      .toPromise();
+    const lines = due.filter((entry) => drawing(entry.facts) === 'line').map((entry) => entry.facts.id);
+    const pairs = due.filter((entry) => drawing(entry.facts) === 'pair');
+    const answers = await Promise.all([
+      ...(lines.length > 0 ? [this.client.query(seriesQuery, { ids: lines }).toPromise()] : []),
+      ...pairs.map(async ({ facts: { id, chartColumns } }) => {
+        const [x = '', y = ''] = chartColumns;
+        const { data } = await this.client.query(pairSeriesQuery, { id, x, y }).toPromise();
+        return { data: { nodes: [data?.node ?? null] } };
+      }),
+    ]);
     if (this.#closed) return;
+    const nodes = answers.flatMap(({ data }) => data?.nodes ?? []);
     const found = new Map(
-      data?.nodes.flatMap((node) => (node?.__typename === 'Metric' ? [[node.id, node.series] as const] : [])),
+      nodes.flatMap((node) => (node?.__typename === 'Metric' ? [[node.id, node.series] as const] : [])),
     );
     for (const entry of due) {
       const series = found.get(entry.facts.id);

@@ -6,6 +6,8 @@ import { formatDuration, formatNumber } from '../live/format';
 import { parseCell } from '../live/cell';
 import { place } from '../live/plot';
 import type { Axis, Drawable } from '../live/plot';
+import { runLabel, statusLabel } from '../live/status';
+import { drawing } from '../live/tree';
 import type { Chart, Entry, RunTree } from '../live/tree';
 import { drawNonFinite } from './marks';
 import { Tooltip } from './tooltip';
@@ -22,7 +24,12 @@ export interface ChartProps {
   colors: ReadonlyMap<string, string>;
   hidden: ReadonlySet<string>;
   highlighted: string | null;
+  /** The part of the axis that all charts of the page show. */
+  zoom: Zoom;
+  onZoom: (zoom: Zoom) => void;
 }
+
+export type Zoom = readonly [number, number] | null;
 
 interface Curve {
   entry: Entry;
@@ -61,19 +68,36 @@ export function ChartCard(props: ChartProps) {
     const run = tree.runs.get(entry.run);
     return {
       entry,
-      label: run?.displayName ?? entry.run,
+      label: run ? runLabel(run) : entry.run,
       color: colors.get(entry.run) ?? 'gray',
       origin: Date.parse(run?.startedAt ?? run?.createdAt ?? '') / 1000,
     };
   });
+  const facts = entries[0]?.facts;
+  const kind = facts === undefined ? 'line' : drawing(facts);
   return (
     <article className="chart" ref={card} aria-label={chart.name}>
       <header>
         <h3 title={chart.name}>{chart.name}</h3>
         <Summary entries={entries} />
       </header>
-      {seen ? <Plot {...props} curves={curves} version={version} /> : <div style={{ height: HEIGHT }} />}
+      {kind === 'none' && <NoChart entries={entries} />}
+      {kind === 'none' ? null : seen ? <Plot {...props} pair={kind === 'pair' ? facts?.chartColumns[0] : undefined} curves={curves} version={version} /> : <div style={{ height: HEIGHT }} />}
     </article>
+  );
+}
+
+/** What is told of a metric that no chart of this page suits. */
+function NoChart({ entries }: { entries: readonly Entry[] }) {
+  const rows = entries.reduce((sum, entry) => sum + entry.summary.count, 0);
+  const facts = entries[0]?.facts;
+  return (
+    <p className="muted no-chart">
+      {statusLabel(facts?.kind ?? '')} · {rows} {rows === 1 ? 'row' : 'rows'}
+      {facts && facts.chartColumns.length > 0 && ` · ${facts.chartColumns.join(', ')}`}
+      <br />
+      Ask for its <code>rows</code> in <a href="/graphql">GraphiQL</a>.
+    </p>
   );
 }
 
@@ -97,7 +121,7 @@ function Summary({ entries }: { entries: readonly Entry[] }) {
           <span className="muted" title="least and greatest of the finite values">
             {formatNumber(cell(only.summary.min))} … {formatNumber(cell(only.summary.max))}
           </span>
-          <b data-last={chartLast(only)}>{formatNumber(cell(only.summary.last))}</b>
+          <b data-points={only.summary.count}>{formatNumber(cell(only.summary.last))}</b>
         </>
       )}
     </span>
@@ -105,17 +129,20 @@ function Summary({ entries }: { entries: readonly Entry[] }) {
 }
 
 const cell = (value: Entry['summary']['last']) => (value === null ? null : parseCell(value));
-const chartLast = (entry: Entry) => `${entry.summary.count}`;
 
-function Plot({ tree, chart, axis, log, scheme, curves, version, highlighted }: ChartProps & {
+function Plot({ tree, chart, axis: chosen, pair, log, scheme, curves, version, highlighted, zoom: shared, onZoom }: ChartProps & {
   curves: readonly Curve[];
   version: number;
+  /** The column that x is, where it is one. */
+  pair: string | undefined;
 }) {
+  const axis = pair === undefined ? chosen : 'step';
+  // A column of one metric is no axis that the others share.
+  const zoom = pair === undefined ? shared : null;
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
   const drawn = useRef<Drawable[]>([]);
   const [width, setWidth] = useState(0);
-  const [zoom, setZoom] = useState<[number, number] | null>(null);
   const [close, setClose] = useState<Window | null>(null);
 
   useEffect(() => {
@@ -144,7 +171,6 @@ function Plot({ tree, chart, axis, log, scheme, curves, version, highlighted }: 
     }, ZOOM_MS);
     return () => clearTimeout(timer);
   }, [zoom, axis, coarse.join(), tree]);
-  useEffect(() => setZoom(null), [axis]);
 
   const shape = curves.map((curve) => `${curve.entry.facts.id} ${curve.color} ${curve.label}`).join('\n');
   useEffect(() => {
@@ -152,7 +178,7 @@ function Plot({ tree, chart, axis, log, scheme, curves, version, highlighted }: 
     const tooltip = new Tooltip(box.current);
     const style = getComputedStyle(box.current);
     const made = new uPlot(
-      options({ width, axis, log, curves, style, tooltip, drawn, onZoom: setZoom }),
+      options({ width, axis, pair, log, curves, style, tooltip, drawn, onZoom }),
       data,
       box.current,
     );
@@ -187,7 +213,7 @@ function Plot({ tree, chart, axis, log, scheme, curves, version, highlighted }: 
       aria-label={`Line chart of ${chart.name}: ${curves.length} curves, ${points} points`}
     >
       {zoom !== null && (
-        <button className="unzoom" onClick={() => setZoom(null)}>
+        <button className="unzoom" onClick={() => onZoom(null)}>
           Whole range
         </button>
       )}
@@ -209,15 +235,16 @@ function align(curves: readonly Drawable[], log: boolean): uPlot.AlignedData {
 interface PlotParts {
   width: number;
   axis: Axis;
+  pair: string | undefined;
   log: boolean;
   curves: readonly Curve[];
   style: CSSStyleDeclaration;
   tooltip: Tooltip;
   drawn: { readonly current: Drawable[] };
-  onZoom: (range: [number, number] | null) => void;
+  onZoom: (zoom: Zoom) => void;
 }
 
-function options({ width, axis, log, curves, style, tooltip, drawn, onZoom }: PlotParts): uPlot.Options {
+function options({ width, axis, pair, log, curves, style, tooltip, drawn, onZoom }: PlotParts): uPlot.Options {
   const color = (name: string) => style.getPropertyValue(name).trim();
   const line = {
     stroke: color('--text-2'),
@@ -231,7 +258,7 @@ function options({ width, axis, log, curves, style, tooltip, drawn, onZoom }: Pl
       ? new Date(x * 1000).toLocaleTimeString()
       : axis === 'relative'
         ? formatDuration(x)
-        : `step ${formatNumber(x)}`;
+        : `${pair ?? 'step'} ${formatNumber(x)}`;
   return {
     width,
     height: HEIGHT,
@@ -272,21 +299,23 @@ function options({ width, axis, log, curves, style, tooltip, drawn, onZoom }: Pl
       points: { size: 6 },
       focus: { prox: curves.length > 1 ? 24 : -1 },
       drag: { x: true, y: false, setScale: false },
-      sync: { key: `studio ${axis}`, setSeries: false },
+      // Charts share the cursor, not the buttons: a selection is made on one chart.
+      sync: { key: `studio ${pair ?? axis}`, setSeries: false, filters: { pub: (type) => type.startsWith('mousem') || type === 'mouseleave' } },
       bind: {
         dblclick: () => () => {
           onZoom(null);
           return null;
         },
       },
-      dataIdx: (u, series, index) => nearest(u.data[series] as (number | null | undefined)[], index),
+      dataIdx: (u, series, index) =>
+        series === 0 ? index : nearest(u.data[series] as (number | null | undefined)[], index),
     },
     hooks: {
       draw: [(u) => drawNonFinite(u, drawn.current, curves.map((curve) => curve.color))],
       setSelect: [
         (u) => {
           if (u.select.width < 4) return;
-          onZoom([u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')]);
+          if (pair === undefined) onZoom([u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')]);
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
         },
       ],
@@ -307,11 +336,12 @@ function padded(min: number | null, max: number | null, log: boolean): [number, 
   return [min - air, max + air];
 }
 
-/** The index of the value nearest to `index`, where another curve's x may stand. */
-function nearest(column: readonly (number | null | undefined)[], index: number): number {
-  for (let step = 0; step < column.length; step++) {
-    if (column[index - step] != null) return index - step;
-    if (column[index + step] != null) return index + step;
-  }
-  return index;
+/** The index of the value nearest to `index`, where another curve's x may stand; null before and after the curve. */
+function nearest(column: readonly (number | null | undefined)[], index: number): number | null {
+  let before = index;
+  let after = index;
+  while (before >= 0 && column[before] == null) before--;
+  while (after < column.length && column[after] == null) after++;
+  if (before < 0 || after >= column.length) return null;
+  return index - before <= after - index ? before : after;
 }

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, PointerEvent } from 'react';
 import { useVersion } from '../live/emitter';
 import { formatBytes } from '../live/format';
+import { runLabel } from '../live/status';
 import type { LogView, RunTree } from '../live/tree';
 
 const LINE_HEIGHT = 18;
@@ -15,7 +16,7 @@ const WARNING = /\b(WARN|WARNING)\b/i;
 
 function storedHeight(): number {
   const height = Number(window.localStorage.getItem(HEIGHT_KEY));
-  return height >= SMALLEST ? height : 240;
+  return height >= SMALLEST ? height : 180;
 }
 
 /** The log files of a run and those below it, kept at the bottom of the window while the charts scroll. */
@@ -71,7 +72,7 @@ export function LogDock({ tree }: { tree: RunTree }) {
             {groups
               .filter((group) => group.logs.length > 0)
               .map((group) => (
-                <optgroup key={group.run.id} label={group.run.displayName}>
+                <optgroup key={group.run.id} label={runLabel(group.run)}>
                   {group.logs.map(({ facts }) => (
                     <option key={facts.id} value={facts.id}>
                       {facts.path}
@@ -127,11 +128,17 @@ function LogPane({ tree, log, height }: { tree: RunTree; log: LogView; height: n
     if (following && !atEnd) setPausedAt(rows.length);
     setFollowing(atEnd);
   };
+  const earlier = async () => {
+    const before = log.tail.rows().length;
+    await tree.earlierLines(log);
+    // What was in sight stays in sight.
+    requestAnimationFrame(() => pane.current?.scrollBy(0, (log.tail.rows().length - before) * LINE_HEIGHT));
+  };
   return (
     <div className="log-frame" style={{ height }}>
       <div className="log" ref={pane} onScroll={scrolled} tabIndex={0} role="log" aria-live="off" aria-label={log.facts.path}>
         {log.hasEarlier && (
-          <button className="earlier" onClick={() => void tree.earlierLines(log)}>
+          <button className="earlier" onClick={() => void earlier()}>
             Load earlier lines
           </button>
         )}

@@ -1,13 +1,15 @@
 import { useEffect, useState } from 'react';
 import { useVersion } from '../live/emitter';
 import type { Axis } from '../live/plot';
-import { statusLabel } from '../live/status';
+import { runLabel, statusLabel } from '../live/status';
 import type { RunTree } from '../live/tree';
 import { Empty, Section } from './basics';
 import { ChartCard } from './chart';
+import type { Zoom } from './chart';
 
 const PALETTE = 10;
 const FILTER_FROM = 7;
+const TYPING_MS = 250;
 const AXES: { axis: Axis; label: string; title: string }[] = [
   { axis: 'step', label: 'Step', title: 'x is the step, or the row where none was given' },
   { axis: 'relative', label: 'Time', title: 'x is the time since each run started' },
@@ -31,18 +33,25 @@ export function Metrics({ tree }: { tree: RunTree }) {
   useVersion(tree);
   const scheme = useScheme();
   const [axis, setAxis] = useState<Axis>('step');
+  const [zoom, setZoom] = useState<Zoom>(null);
   const [log, setLog] = useState(false);
   const [filter, setFilter] = useState('');
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [highlighted, setHighlighted] = useState<string | null>(null);
+
+  useEffect(() => {
+    const timer = setTimeout(() => void tree.findMetrics(filter), TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [tree, filter]);
 
   const charts = [...tree.charts.values()].sort((a, b) => a.name.localeCompare(b.name));
   const shown = charts.filter((chart) => chart.name.toLowerCase().includes(filter.toLowerCase()));
   const drawn = new Set(charts.flatMap((chart) => [...chart.entries.values()].map((entry) => entry.run)));
   const runs = [...tree.runs.values()].filter((run) => drawn.has(run.id));
   const style = getComputedStyle(document.documentElement);
+  // By the order of all runs of the tree, so that a run keeps its colour when another one draws its first point.
   const colors = new Map(
-    runs.map((run, i) => [run.id, style.getPropertyValue(`--curve-${i % PALETTE}`).trim()] as const),
+    [...tree.runs.values()].map((run, i) => [run.id, style.getPropertyValue(`--curve-${i % PALETTE}`).trim()] as const),
   );
   const toggle = (id: string) => {
     const next = new Set(hidden);
@@ -53,7 +62,7 @@ export function Metrics({ tree }: { tree: RunTree }) {
   return (
     <Section
       title="Metrics"
-      count={charts.length || undefined}
+      count={tree.metricsAfter === null ? charts.length || undefined : `${charts.length} of ${tree.metricCount}`}
       extra={
         charts.length > 0 && (
           <div className="filters">
@@ -68,7 +77,10 @@ export function Metrics({ tree }: { tree: RunTree }) {
             )}
             <div className="segments" role="group" aria-label="Horizontal axis">
               {AXES.map(({ axis: each, label, title }) => (
-                <button key={each} title={title} aria-pressed={axis === each} onClick={() => setAxis(each)}>
+                <button key={each} title={title} aria-pressed={axis === each} onClick={() => {
+                    setAxis(each);
+                    setZoom(null);
+                  }}>
                   {label}
                 </button>
               ))}
@@ -89,7 +101,7 @@ export function Metrics({ tree }: { tree: RunTree }) {
               key={run.id}
               className="chip"
               aria-pressed={!hidden.has(run.id)}
-              title={`${run.displayName}: ${statusLabel(run.status)}`}
+              title={`${runLabel(run)}: ${statusLabel(run.status)}`}
               onClick={() => toggle(run.id)}
               onMouseEnter={() => setHighlighted(run.id)}
               onMouseLeave={() => setHighlighted(null)}
@@ -97,7 +109,7 @@ export function Metrics({ tree }: { tree: RunTree }) {
               onBlur={() => setHighlighted(null)}
             >
               <i style={{ background: colors.get(run.id) }} aria-hidden="true" />
-              {run.displayName}
+              {runLabel(run)}
             </button>
           ))}
         </div>
@@ -117,7 +129,8 @@ export function Metrics({ tree }: { tree: RunTree }) {
         {shown.map((chart) => (
           <ChartCard
             key={chart.name}
-            {...{ tree, chart, axis, log, scheme, colors, hidden, highlighted }}
+            {...{ tree, chart, axis, log, scheme, colors, hidden, highlighted, zoom }}
+            onZoom={setZoom}
           />
         ))}
       </div>

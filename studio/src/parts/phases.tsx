@@ -1,5 +1,5 @@
 import { formatDuration, formatTime, seconds } from '../live/format';
-import { classOf, statusLabel, statusTone } from '../live/status';
+import { statusLabel, statusTone } from '../live/status';
 import type { RunDetails } from '../operations';
 
 type Phase = RunDetails['phases'][number];
@@ -9,10 +9,10 @@ export function Phases({ phases, now }: { phases: readonly Phase[]; now: number 
   const shown = phases
     .map((phase) => ({
       ...phase,
-      length: phase.endedAt === null ? Math.max(0, Math.floor(now - seconds(phase.startedAt))) : phase.seconds,
-      tone: statusTone({ status: phase.status, statusClass: classOf(phase.status), stale: false }),
+      length: phase.end === null ? Math.max(0, Math.floor(now - seconds(phase.start))) : phase.seconds,
+      tone: statusTone({ ...phase, stale: false }),
     }))
-    .filter((phase) => classOf(phase.status) !== 'TERMINAL');
+    .filter((phase) => phase.statusClass !== 'TERMINAL');
   const total = shown.reduce((sum, phase) => sum + phase.length, 0);
   if (shown.length === 0 || total === 0) return null;
   return (
@@ -22,7 +22,7 @@ export function Phases({ phases, now }: { phases: readonly Phase[]; now: number 
           key={i}
           className={phase.tone}
           style={{ flexGrow: Math.max(phase.length / total, 0.004) }}
-          title={`${statusLabel(phase.status)} from ${formatTime(phase.startedAt)}`}
+          title={`${statusLabel(phase.status)} from ${formatTime(phase.start)}`}
         >
           <i aria-hidden="true" />
           <span>

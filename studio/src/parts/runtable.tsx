@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, ReactNode } from 'react';
 import { formatNumber } from '../live/format';
 import type { ListedRow } from '../live/list';
+import { runLabel } from '../live/status';
 import type { RunRow } from '../operations';
 import { runPath } from '../router';
 import { Ago, Badge, Duration, Link } from './basics';
@@ -20,6 +21,8 @@ interface Props {
   now: number;
   /** Last value of a run's primary metric; undefined while it is not known. */
   primary?: (run: RunRow) => number | null | undefined;
+  /** Where the runs of an experiment or a cluster are listed. */
+  placeHref?: (place: { experiment: string } | { cluster: string }) => string;
   /** True where a child run stands alone in the list, so that its parent has to be named. */
   flat?: boolean;
   sort?: Sort | undefined;
@@ -29,7 +32,7 @@ interface Props {
 }
 
 /** Runs as rows; only what is in sight is in the document, so a list of thousands stays light. */
-export function RunTable({ rows, now, primary, flat, sort, onSort, onToggle, onSight }: Props) {
+export function RunTable({ rows, now, primary, placeHref, flat, sort, onSort, onToggle, onSight }: Props) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [margin, setMargin] = useState(0);
   useLayoutEffect(() => {
@@ -68,7 +71,7 @@ export function RunTable({ rows, now, primary, flat, sort, onSort, onToggle, onS
           const row = rows[item.index];
           if (row === undefined) return null;
           return (
-            <Row key={row.run.id} row={row} index={item.index} now={now} flat={flat} onToggle={onToggle}>
+            <Row key={row.run.id} row={row} index={item.index} now={now} flat={flat} placeHref={placeHref} onToggle={onToggle}>
               {primary && <Primary run={row.run} value={primary(row.run)} />}
             </Row>
           );
@@ -102,11 +105,12 @@ function Head({ label, by, sort, onSort, className }: {
   );
 }
 
-function Row({ row, index, now, flat, onToggle, children }: {
+function Row({ row, index, now, flat, placeHref, onToggle, children }: {
   row: ListedRow;
   index: number;
   now: number;
   flat: boolean | undefined;
+  placeHref: Props['placeHref'] | undefined;
   onToggle: ((id: string) => void) | undefined;
   children: ReactNode;
 }) {
@@ -118,7 +122,7 @@ function Row({ row, index, now, flat, onToggle, children }: {
           <button
             className="twist"
             aria-expanded={expanded}
-            aria-label={`${expanded ? 'Hide' : 'Show'} the ${below} child runs of ${run.displayName}`}
+            aria-label={`${expanded ? 'Hide' : 'Show'} the ${below} child runs of ${runLabel(run)}`}
             onClick={() => onToggle(run.id)}
           >
             {expanded ? '▾' : '▸'}
@@ -128,22 +132,30 @@ function Row({ row, index, now, flat, onToggle, children }: {
             {level > 0 ? '└' : ''}
           </span>
         )}
-        <Link href={runPath(run.id)} title={`${run.displayName} · ${run.runId}`}>
-          {run.displayName}
+        <Link href={runPath(run.id)} title={`${runLabel(run)} · ${run.runId}`}>
+          {runLabel(run)}
         </Link>
         {below > 0 && <span className="count">{below}</span>}
         {flat && run.parent && (
           <span className="muted">
             {' '}
-            in <Link href={runPath(run.parent.id)}>{run.parent.displayName}</Link>
+            in <Link href={runPath(run.parent.id)}>{runLabel(run.parent)}</Link>
           </span>
         )}
       </td>
       <td>
         <Badge run={run} />
       </td>
-      <td className="wide clip">{run.experiment.name}</td>
-      <td className="wide clip">{run.cluster?.name ?? <span className="muted">–</span>}</td>
+      <td className="wide clip">
+        <Place name={run.experiment.name} href={placeHref?.({ experiment: run.experiment.name })} />
+      </td>
+      <td className="wide clip">
+        {run.cluster ? (
+          <Place name={run.cluster.name} href={placeHref?.({ cluster: run.cluster.name })} />
+        ) : (
+          <span className="muted">–</span>
+        )}
+      </td>
       <td className="number">{children}</td>
       <td className="number">
         <Duration run={run} now={now} />
@@ -153,6 +165,10 @@ function Row({ row, index, now, flat, onToggle, children }: {
       </td>
     </tr>
   );
+}
+
+function Place({ name, href }: { name: string; href: string | undefined }) {
+  return href === undefined ? <>{name}</> : <Link href={href}>{name}</Link>;
 }
 
 function Primary({ run, value }: { run: RunRow; value: number | null | undefined }) {

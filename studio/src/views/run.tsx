@@ -5,7 +5,7 @@ import { useVersion } from '../live/emitter';
 import { formatBytes, formatDuration, formatTime, seconds } from '../live/format';
 import { subtree } from '../live/list';
 import { parseCell } from '../live/cell';
-import { statusLabel } from '../live/status';
+import { runLabel, statusLabel } from '../live/status';
 import { RunTree } from '../live/tree';
 import type { RunDetails, RunRow } from '../operations';
 import { Ago, Badge, Duration, Empty, Link, Section, useNow } from '../parts/basics';
@@ -25,7 +25,7 @@ export function RunView({ id }: { id: string }) {
   }, [tree]);
   const self = tree.self;
   useEffect(() => {
-    if (self) document.title = `${self.displayName} · graphql-runs`;
+    if (self) document.title = `${runLabel(self)} · graphql-runs`;
   }, [self]);
 
   if (tree.missing)
@@ -43,8 +43,8 @@ export function RunView({ id }: { id: string }) {
       <Header tree={tree} run={tree.details} self={self} />
       {tree.error && <p className="error-line">{tree.error}</p>}
       <Problems run={tree.details} />
-      <Children tree={tree} self={self} />
       <Metrics tree={tree} />
+      <Children tree={tree} self={self} />
       <div className="columns">
         <Artifacts run={tree.details} />
         <Evidence run={tree.details} />
@@ -65,12 +65,12 @@ function Header({ tree, run, self }: { tree: RunTree; run: RunDetails; self: Run
         <Link href={workspacePath(workspace, { experiment: run.experiment.name })}>{run.experiment.name}</Link>
         {tree.parent && (
           <span>
-            <Link href={runPath(tree.parent.id)}>{tree.parent.displayName}</Link> <Badge run={tree.parent} />
+            <Link href={runPath(tree.parent.id)}>{runLabel(tree.parent)}</Link> <Badge run={tree.parent} />
           </span>
         )}
       </nav>
       <div className="title">
-        <h1>{self.displayName}</h1>
+        <h1>{runLabel(self)}</h1>
         <Badge run={self} />
         <code className="muted" title="The id the producer gave this run">
           {run.runId}
@@ -166,6 +166,7 @@ function Children({ tree, self }: { tree: RunTree; self: RunRow }) {
         rows={below.map(({ run, level }) => ({ run, level: level - 1, children: 0, expanded: false }))}
         now={now}
         primary={last}
+        placeHref={(place) => workspacePath(tree.details?.workspace.name ?? '', place)}
       />
     </Section>
   );

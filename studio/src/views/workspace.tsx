@@ -4,7 +4,7 @@ import { useVersion } from '../live/emitter';
 import { RunList } from '../live/list';
 import type { ListQuery } from '../live/list';
 import type { ClusterFacts, RunRow } from '../operations';
-import { classOf, statusLabel, statusTone } from '../live/status';
+import { classOf, runLabel, statusLabel, statusTone } from '../live/status';
 import { Badge, Empty, Link, Section, useNow } from '../parts/basics';
 import { RunTable } from '../parts/runtable';
 import type { Sort, SortKey } from '../parts/runtable';
@@ -43,7 +43,7 @@ function listQuery(workspace: string, chosen: Chosen): ListQuery {
         ...(flat ? [] : [{ parent: { exists: false } }]),
       ],
     },
-    orderBy: [{ by: { field: by === 'NAME' ? 'DISPLAY_NAME' : by }, direction }],
+    orderBy: [{ by: { field: by }, direction }],
   };
 }
 
@@ -95,6 +95,7 @@ export function WorkspaceView({ name, search }: { name: string; search: URLSearc
             now={now}
             primary={(run) => list.primary.get(run.id)}
             flat={isFlat(chosen)}
+            placeHref={(place) => workspacePath(name, place)}
             sort={sortOf(chosen)}
             onSort={({ by, direction }) => choose({ sort: (direction === 'DESC' ? '-' : '') + by })}
             onToggle={(id) => list.toggle(id)}
@@ -195,7 +196,7 @@ function Clusters({ clusters, workspace }: { clusters: readonly ClusterFacts[]; 
                 {cluster.runs.nodes.map((run) => (
                   <li key={run.id}>
                     <Badge run={run} />
-                    <Link href={runPath(run.id)}>{run.displayName}</Link>
+                    <Link href={runPath(run.id)}>{runLabel(run)}</Link>
                   </li>
                 ))}
               </ul>

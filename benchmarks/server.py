@@ -1,0 +1,78 @@
+"""The server under measurement: the installed console script as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from benchmarks.figure import Wrong
+from benchmarks.replay import HOST, Connection, request
+
+SCRIPT = Path(sys.executable).with_name("graphql-runs")
+_PATIENCE = 60.0
+_FIRST = request("{ server { version } }")
+
+
+class Server:
+    """`graphql-runs serve` on a store file and a free port of loopback, from the first answer to the end of the block.
+
+    `seconds` is how long it took from the start of the process to that answer.
+    """
+
+    def __init__(self, store: Path, **settings: str | float) -> None:
+        self.port = free_port()
+        self._log = store.with_suffix(".log")
+        command = [SCRIPT, "serve", "--store", f"sqlite:///{store}", "--port", str(self.port), "--log-level", "warning"]
+        environment = os.environ | {f"GRAPHQL_RUNS_{name.upper()}": str(value) for name, value in settings.items()}
+        begin = time.perf_counter()
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=store.parent, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self._end()
+            raise
+        self.seconds = time.perf_counter() - begin
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end()
+
+    def memory(self) -> float:
+        """Resident memory of the process and its children, MiB."""
+        process = psutil.Process(self._process.pid)
+        return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) / (1 << 20)
+
+    def _wait(self) -> None:
+        deadline = time.perf_counter() + _PATIENCE
+        while self._process.poll() is None and time.perf_counter() < deadline:
+            try:
+                with Connection(self.port) as connection:
+                    connection.post(_FIRST)
+                    return
+            except OSError:
+                time.sleep(0.001)
+        raise Wrong(f"the server did not start:\n{self._log.read_text(errors='replace')[-2000:]}")
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as found:
+        found.bind((HOST, 0))
+        port: int = found.getsockname()[1]
+        return port

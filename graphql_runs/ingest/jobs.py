@@ -1,0 +1,138 @@
+"""What the workers of a host do: read a unit on, and keep a folder's run in step with its files."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from graphql_runs.ingest.api import File, Skipped
+from graphql_runs.ingest.folder import Facts, FolderRun, gather
+from graphql_runs.ingest.reader import Outcome, Reader
+from graphql_runs.ingest.work import Job, Work
+from graphql_runs.ingest.writer import Overtaken, Passing, Records, Refused
+from graphql_runs.model.time import now
+
+_SLICE_SECONDS = 0.25
+"""How long a unit is read before others have their turn."""
+_SETTLE_SECONDS = 1.0
+"""A folder's status is looked at so often at most."""
+_RETRY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all sources of a host share. `owners` says from which source and path something is read, by workspace, root run
+    and writer."""
+
+    records: Records
+    work: Work
+    readers: Executor
+    lookers: Executor
+    idle_seconds: float
+    owners: dict[tuple[str, str, str], tuple[object, str]]
+
+    def stopping(self) -> bool:
+        """Whether everything is to end soon."""
+        return self.work.stopping
+
+
+class FolderJob(Job):
+    """A run that the host itself declares, from the units that are read of it."""
+
+    def __init__(
+        self, run: FolderRun, folder: Path, shared: Shared, known: Callable[[], Mapping[str, File]]
+    ) -> None:
+        self.run = run
+        self.units: list[ReadJob] = []
+        self.skipped: Skipped | None = None
+        self.error: str | None = None
+        self._folder = folder
+        self._shared = shared
+        self._known = known
+        self._lock = asyncio.Lock()
+        self._next = 0.0
+
+    async def declare(self) -> None:
+        """Make sure that the run is in the store. Raises what a Writer does."""
+        if not self.run.declared:
+            async with self._lock:
+                if not self.run.declared:
+                    await self._settle()
+
+    async def perform(self) -> float | None:
+        wait = self._next - time.monotonic()
+        if wait > 0:
+            return wait
+        self._next = time.monotonic() + _SETTLE_SECONDS
+        try:
+            async with self._lock:
+                facts = await self._settle()
+        except (Passing, Overtaken) as error:
+            self.error = str(error)
+            return _RETRY_SECONDS
+        except Refused as error:
+            self.error = str(error)
+            return None
+        self.error = None
+        due = self.run.due(facts)
+        return None if due is None else max(0.1, (due - now()) / 1e6)
+
+    async def _settle(self) -> Facts:
+        files: Sequence[PurePosixPath] = [path for job in self.units for path in job.reader.unit.files]
+        ended = any(job.reader.counts.ended for job in self.units)
+        facts, self.skipped = await asyncio.get_running_loop().run_in_executor(
+            self._shared.lookers,
+            partial(gather, self._folder, self.run.run, files, self._known(), ended=ended),
+        )
+        await self.run.settle(facts, now())
+        return facts
+
+
+class ReadJob(Job):
+    """A unit that is read on whenever its files change."""
+
+    def __init__(self, reader: Reader, run: FolderJob | None, shared: Shared) -> None:
+        self.reader = reader
+        self.run = run
+        self.gone = False
+        """The unit is no longer there."""
+        self.caught_up = False
+        """Everything that was there at the start is read, or was seen not to be readable."""
+        self.seen: dict[str, File] = {}
+        """The files as they were when they were last noticed."""
+        self.awaited = False
+        """Somebody waits for its files to be left alone."""
+        self._shared = shared
+
+    async def perform(self) -> float | None:
+        reader = self.reader
+        if self.gone or reader.outcome is Outcome.BROKEN:
+            return None
+        try:
+            if self.run is not None:
+                await self.run.declare()
+        except (Passing, Overtaken) as error:
+            reader.wait(str(error))
+            return reader.delay
+        except Refused as error:
+            reader.refuse(str(error))
+            self.caught_up = True
+            return None
+        ended = reader.counts.ended
+        outcome = await reader.read(self._shared.readers, _SLICE_SECONDS, self._shared.stopping)
+        if self.run is not None and ended != reader.counts.ended:
+            self._shared.work.submit(self.run)
+        match outcome:
+            case Outcome.MORE:
+                return 0.0
+            case Outcome.LATER:
+                return reader.delay
+            case Outcome.STOPPED:
+                return None
+        self.caught_up = True
+        return None

@@ -1,0 +1,72 @@
+"""What the resolvers of one operation share: the rooms of the server, and loaders that are thrown away with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import strawberry
+
+from graphql_runs.live.hub import Hub
+from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
+from graphql_runs.model.run import Run
+from graphql_runs.model.source import PluginReport, SourceReport
+from graphql_runs.read import Store
+from graphql_runs.read.records import get
+from graphql_runs.record.recorder import Recorder
+from graphql_runs.schema.limits import SchemaLimits
+from graphql_runs.schema.loaders import Loader
+
+R = TypeVar("R", Workspace, Cluster, Experiment, Run, Metric, LogFile, Artifact)
+
+
+@dataclass(slots=True)
+class Context:
+    """The context of one operation; of a subscription, of one event at a time (`renew`).
+
+    sources: what every source is doing now. plugins: those that are installed.
+    url:     makes a path of this server (`/runs/…`) into the address that clients are shown.
+    """
+
+    store: Store
+    recorder: Recorder
+    hub: Hub
+    sources: Callable[[], Sequence[SourceReport]]
+    plugins: Sequence[PluginReport]
+    limits: SchemaLimits
+    version: str
+    url: Callable[[str], str] = str
+    cursors: dict[str, str] = field(default_factory=dict)
+    """Live cursors that were taken before the data they go with was read, by run tree or workspace."""
+    _loaders: dict[type, Loader[Any]] = field(default_factory=dict)
+
+    def loader(self, kind: type[R]) -> Loader[R]:
+        """The loader of a kind of record, made when first needed."""
+        found = self._loaders.get(kind)
+        if found is None:
+            found = self._loaders[kind] = Loader(partial(get, self.store, kind))
+        return found
+
+    async def load(self, kind: type[R], id: str) -> R | None:
+        """A record by its server id, through its loader."""
+        found = self.loader(kind).load(id)
+        return await found if isinstance(found, Awaitable) else found
+
+    def forget(self, id: str) -> None:
+        """Read a record anew when it is next asked for, because it was written."""
+        for loader in self._loaders.values():
+            loader.forget(id)
+
+    def renew(self) -> None:
+        """Forget what was loaded, so that the next event sees the records as they are then."""
+        self._loaders.clear()
+        self.cursors.clear()
+
+    def fresh(self) -> Context:
+        """The same rooms with nothing loaded: one WebSocket carries many operations and starts with one context."""
+        return replace(self, cursors={}, _loaders={})
+
+
+Info = strawberry.Info[Context, None]

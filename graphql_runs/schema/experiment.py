@@ -1,0 +1,44 @@
+"""Experiments."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graphql_runs.model import records
+from graphql_runs.model.filter import Attribute
+from graphql_runs.schema.common import KeyValue, pairs
+from graphql_runs.schema.connection import After, First
+from graphql_runs.schema.context import Info
+from graphql_runs.schema.field import field
+from graphql_runs.schema.node import Node
+from graphql_runs.schema.refs import WorkspaceRef
+from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, equals, run_page
+from graphql_runs.schema.scalars import DateTime
+
+Parent = strawberry.Parent[records.Experiment]
+
+
+async def _workspace(root: Parent, info: Info) -> records.Workspace | None:
+    return await info.context.load(records.Workspace, root.workspace)
+
+
+async def _runs(
+    root: Parent, info: Info, filter: Filter = None, order_by: OrderBy = None, first: First = 50, after: After = None
+) -> RunPage:
+    scope = equals(Attribute.EXPERIMENT, root.id)
+    return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)
+
+
+def _portal_url(root: Parent, info: Info) -> str:
+    return info.context.url(f"/experiments/{root.id}")
+
+
+@strawberry.type(description="A named series of runs in a workspace.")
+class Experiment(Node):
+    name: str = field("Its name, unique in the workspace.")
+    description: str | None = field("What people wrote about it.")
+    created_at: DateTime = field("When it was first seen.")
+    tags: list[KeyValue] = field("Its tags.", of=lambda experiment: pairs(experiment.tags))
+    workspace: WorkspaceRef = field("The workspace it is in.", _workspace)
+    runs: RunConnection = field("Its runs, child runs included; roots are `parent: {exists: false}`.", _runs)
+    portal_url: str = field("The page of this experiment on this server.", _portal_url)

@@ -1,0 +1,158 @@
+"""Inputs that compare one value, and how they become conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import strawberry
+
+from graphql_runs.model.errors import InvalidInput
+from graphql_runs.model.filter import Compare, Field, Op, Operand
+from graphql_runs.model.filter import Stat as Stat
+from graphql_runs.model.status import RunStatus, StatusClass
+from graphql_runs.schema import enums as enums
+from graphql_runs.schema.field import field, optional
+from graphql_runs.schema.scalars import DateTime
+
+LIST = 1000
+"""Entries of one `in` or `notIn` list."""
+
+_EQ = "Equal to this."
+_NE = "Not equal to this; a missing value does not match."
+_IN = "Equal to one of these."
+_NOT_IN = "Equal to none of these; a missing value does not match."
+_EXISTS = "true: has a value; false: has none."
+_LT, _LTE, _GT, _GTE = "Less than this.", "This or less.", "Greater than this.", "This or greater."
+_LIKE = "Like this pattern: `%` is any text, `_` any character, a backslash takes the next one as it is."
+_ILIKE = "The same, ASCII letters in any case."
+_CONTAINS = "Contains this text, ASCII letters in any case."
+
+
+@strawberry.input(description="Conditions on a text; all that are given have to hold.")
+class StringMatch:
+    eq: str | None = optional(_EQ)
+    ne: str | None = optional(_NE)
+    in_: list[str] | None = optional(_IN, name="in")
+    not_in: list[str] | None = optional(_NOT_IN)
+    exists: bool | None = optional(_EXISTS)
+    like: str | None = optional(_LIKE)
+    ilike: str | None = optional(_ILIKE)
+    contains: str | None = optional(_CONTAINS)
+
+
+@strawberry.input(description="Conditions on an integer; all that are given have to hold.")
+class IntMatch:
+    eq: int | None = optional(_EQ)
+    ne: int | None = optional(_NE)
+    in_: list[int] | None = optional(_IN, name="in")
+    not_in: list[int] | None = optional(_NOT_IN)
+    exists: bool | None = optional(_EXISTS)
+    lt: int | None = optional(_LT)
+    lte: int | None = optional(_LTE)
+    gt: int | None = optional(_GT)
+    gte: int | None = optional(_GTE)
+
+
+@strawberry.input(description="Conditions on a number; all that are given have to hold. NaN matches nothing but exists.")
+class FloatMatch:
+    eq: float | None = optional(_EQ)
+    ne: float | None = optional(_NE)
+    in_: list[float] | None = optional(_IN, name="in")
+    not_in: list[float] | None = optional(_NOT_IN)
+    exists: bool | None = optional(_EXISTS)
+    lt: float | None = optional(_LT)
+    lte: float | None = optional(_LTE)
+    gt: float | None = optional(_GT)
+    gte: float | None = optional(_GTE)
+
+
+@strawberry.input(description="Conditions on a time; all that are given have to hold.")
+class TimeMatch:
+    eq: DateTime | None = optional(_EQ)
+    ne: DateTime | None = optional(_NE)
+    in_: list[DateTime] | None = optional(_IN, name="in")
+    not_in: list[DateTime] | None = optional(_NOT_IN)
+    exists: bool | None = optional(_EXISTS)
+    lt: DateTime | None = optional("Before this.")
+    lte: DateTime | None = optional("At this or before.")
+    gt: DateTime | None = optional("After this.")
+    gte: DateTime | None = optional("At this or after.")
+
+
+@strawberry.input(description="Conditions on a status; all that are given have to hold.")
+class StatusMatch:
+    eq: RunStatus | None = optional(_EQ)
+    ne: RunStatus | None = optional("Not equal to this.")
+    in_: list[RunStatus] | None = optional(_IN, name="in")
+    not_in: list[RunStatus] | None = optional("Equal to none of these.")
+    exists: bool | None = optional("true: has a status, which every run has.")
+    class_: list[StatusClass] | None = optional("Of one of these classes.", name="class")
+
+
+@strawberry.input(
+    description=(
+        "Conditions on the value of one key; all that are given have to hold. lt, lte, gt and gte compare numbers: a value "
+        "that is no number does not match."
+    )
+)
+class KeyedMatch:
+    key: str = field("The key.")
+    eq: str | None = optional(_EQ)
+    ne: str | None = optional(_NE)
+    in_: list[str] | None = optional(_IN, name="in")
+    not_in: list[str] | None = optional(_NOT_IN)
+    exists: bool | None = optional(_EXISTS)
+    like: str | None = optional(_LIKE)
+    ilike: str | None = optional(_ILIKE)
+    contains: str | None = optional(_CONTAINS)
+    lt: float | None = optional(_LT)
+    lte: float | None = optional(_LTE)
+    gt: float | None = optional(_GT)
+    gte: float | None = optional(_GTE)
+
+
+@strawberry.input(
+    description=(
+        "Conditions on a number of a metric's summary; all that are given have to hold. A run without the metric has no "
+        "value, and NaN matches nothing but exists."
+    )
+)
+class MetricMatch:
+    name: str = field("The metric's name.")
+    stat: Stat = optional("Which number of its summary.", Stat.LAST)
+    non_finite: bool | None = optional("true: has values that are NaN or infinite; false: has none.")
+    eq: float | None = optional(_EQ)
+    ne: float | None = optional(_NE)
+    in_: list[float] | None = optional(_IN, name="in")
+    not_in: list[float] | None = optional(_NOT_IN)
+    exists: bool | None = optional(_EXISTS)
+    lt: float | None = optional(_LT)
+    lte: float | None = optional(_LTE)
+    gt: float | None = optional(_GT)
+    gte: float | None = optional(_GTE)
+
+
+Match = StringMatch | IntMatch | FloatMatch | TimeMatch | StatusMatch | KeyedMatch | MetricMatch
+_OPS = {
+    "eq": Op.EQ, "ne": Op.NE, "in_": Op.IN, "not_in": Op.NOT_IN, "exists": Op.EXISTS, "lt": Op.LT, "lte": Op.LTE,
+    "gt": Op.GT, "gte": Op.GTE, "like": Op.LIKE, "ilike": Op.ILIKE, "contains": Op.CONTAINS,
+}  # fmt: skip
+
+
+def comparisons(match: Match, of: Field, place: str) -> Iterator[Compare]:
+    """The conditions that are given. Raises InvalidInput naming the place of a list that is too long."""
+    for entry in fields(match):
+        op, operand = _OPS.get(entry.name), getattr(match, entry.name)
+        if op is None or operand is None:
+            continue
+        if isinstance(operand, list):
+            if len(operand) > LIST:
+                name = f"{place}.{entry.name.rstrip('_')}"
+                raise InvalidInput(f"{name} has {len(operand)} entries, the limit is {LIST}", field=name)
+            operand = tuple(map(_plain, operand))
+        yield Compare(of, op, _plain(operand))
+
+
+def _plain(operand: Operand) -> Operand:
+    return str(operand) if isinstance(operand, RunStatus | StatusClass) else operand

@@ -1,0 +1,124 @@
+"""Lists of runs: filtered, sorted, paged, counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import strawberry
+
+from graphql_runs.model.cursor import decode_page, encode_page
+from graphql_runs.model.errors import InvalidInput
+from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Op
+from graphql_runs.model.filter import RunFilter as Condition
+from graphql_runs.model.ids import kind_of, workspace_id
+from graphql_runs.model.records import Workspace
+from graphql_runs.model.run import Run as RunRecord
+from graphql_runs.model.status import RunStatus
+from graphql_runs.read import names, records
+from graphql_runs.schema import enums as enums
+from graphql_runs.schema.connection import Connection, Page
+from graphql_runs.schema.context import Context, Info
+from graphql_runs.schema.field import argument, field
+from graphql_runs.schema.filters import RunFilter, RunOrder, run_filter, run_order
+from graphql_runs.schema.limits import bounded
+from graphql_runs.schema.refs import RunRef
+from graphql_runs.schema.run_edge import cursor_of_workspace, settled
+from graphql_runs.schema.selection import selects
+
+Filter = Annotated[RunFilter | None, argument("Only runs that match.")]
+OrderBy = Annotated[list[RunOrder] | None, argument("How to sort; the newest first unless given.")]
+
+
+@strawberry.type(description="How many runs are in a status.")
+class StatusCount:
+    status: RunStatus = field("The status.", of=lambda pair: pair[0])
+    count: int = field("How many runs are in it.", of=lambda pair: pair[1])
+
+
+@dataclass(slots=True)
+class RunPage(Page[RunRecord]):
+    """A page of runs with what it is a page of."""
+
+    context: Context | None = None
+    where: Condition | None = None
+    workspace: str | None = None
+
+
+async def _status_counts(root: strawberry.Parent[RunPage]) -> list[tuple[RunStatus, int]]:
+    assert root.context is not None
+    found = await records.count_statuses(root.context.store, root.where)
+    return [(status, found[status]) for status in RunStatus if status in found]
+
+
+async def _live_cursor(root: strawberry.Parent[RunPage]) -> str:
+    assert root.context is not None
+    if root.workspace is None:
+        raise InvalidInput(
+            "liveCursor is of one workspace: ask `workspace(name:) { runs { liveCursor } }`, or filter by one workspace",
+            field="liveCursor",
+        )
+    return await cursor_of_workspace(root.context, root.workspace)
+
+
+@strawberry.type(description="A page of a list of runs.")
+class RunConnection(Connection[RunRef]):
+    status_counts: list[StatusCount] = field(
+        "How many runs of the whole list are in each status; counted only when asked for.", _status_counts
+    )
+    live_cursor: str = field("The list as of this page: what changes in its workspace later can be followed from here.", _live_cursor)
+
+
+def equals(attribute: Attribute, value: str) -> Condition:
+    """The condition that an attribute has a value."""
+    return Compare(AttributeField(attribute), Op.EQ, value)
+
+
+async def run_page(
+    info: Info,
+    first: int,
+    after: str | None,
+    given: RunFilter | None,
+    order_by: Sequence[RunOrder] | None,
+    *,
+    scope: Condition | None = None,
+    workspace: str | None = None,
+) -> RunPage:
+    """A page of the runs in a scope that match. `workspace` is the id of the only workspace they can be in, if known."""
+    context = info.context
+    bounded(first, context.limits.page, "first")
+    order = run_order(order_by)
+    kind = f"runs:{hashlib.blake2b(repr((scope, order)).encode(), digest_size=6).hexdigest()}"
+    key = None if after is None else decode_page(kind, after)
+    where = run_filter(given)
+    if where is not None:
+        where = await names.resolve(context.store, where, workspace)
+    if scope is not None:
+        where = scope if where is None else And((scope, where))
+    home = workspace
+    if selects(info, "liveCursor") and (home := workspace or await _only_workspace(context, given)):
+        await cursor_of_workspace(context, home)
+    found = await records.page_runs(context.store, where, order, after=key, first=first + 1)
+    shown = found[:first]
+    runs = await settled(info, [entry.run for entry in shown], ("nodes",), ("edges", "node"))
+    return RunPage(
+        runs,
+        cursor=lambda index: encode_page(kind, shown[index].key),
+        has_next=len(found) > first,
+        has_previous=after is not None,
+        count=lambda: records.count_runs(context.store, where),
+        context=context,
+        where=where,
+        workspace=home,
+    )
+
+
+async def _only_workspace(context: Context, given: RunFilter | None) -> str | None:
+    """The one workspace that a list can be of: the one its filter names, or the only one there is."""
+    named = given.workspace.eq if given is not None and given.workspace is not None else None
+    if named is not None:
+        return named if kind_of(named) == "workspace" else workspace_id(named)
+    found = await records.page(context.store, Workspace, "", after=None, first=2)
+    return found[0].id if len(found) == 1 else None

@@ -1,0 +1,303 @@
+"""Pages of the run table, and counts.
+
+There are two ways to a page. When some condition holds for few runs, those are fetched and sorted. Else the index of the first order
+is walked from where the last page ended, and runs are checked one by one until the page is full. With n of N runs matching
+the narrowest condition, the first way looks at n runs and the second at about first * N / n, which says which one to take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isqrt
+
+import apsw
+
+from graphql_runs.model.filter import (
+    Attribute,
+    AttributeField,
+    BagField,
+    Compare,
+    Field,
+    Key,
+    MetricField,
+    Op,
+    Order,
+    RunFilter,
+)
+from graphql_runs.model.run import Run
+from graphql_runs.model.status import RunStatus
+from graphql_runs.store.fields import check_after, check_filter, stored
+from graphql_runs.store.port import FoundRun
+from graphql_runs.store.sqlite.connection import Row, number, rows_of_each
+from graphql_runs.store.sqlite.filters import (
+    INDEXED_STATS,
+    TERM,
+    Sql,
+    all_of,
+    any_of,
+    condition,
+    conjuncts,
+    held,
+    key_of,
+    narrow,
+    value,
+)
+from graphql_runs.store.sqlite.reads import record
+from graphql_runs.store.sqlite.schema import DATED, ORDERED
+
+_FEW_TO_COUNT = 20_000
+
+
+def find(
+    cursor: apsw.Cursor, where: RunFilter | None, order: Sequence[Order], after: Key | None, first: int
+) -> list[FoundRun]:
+    """See `Store.find_runs`."""
+    found: list[Row] = []
+    for query in _queries(cursor, where, order, after, first):
+        found += (query + Sql(" LIMIT ?", (first - len(found),))).run(cursor)
+        if len(found) >= first:
+            break
+    documents = rows_of_each(cursor, "SELECT doc, sum FROM run WHERE key = ?", [(row[0],) for row in found])
+    return [
+        FoundRun(record(Run, doc, proof), Key(row[2:], row[1]))
+        for row, (doc, proof) in zip(found, documents, strict=True)
+    ]
+
+
+def explain(
+    cursor: apsw.Cursor, where: RunFilter | None, order: Sequence[Order], after: Key | None, first: int
+) -> list[str]:
+    """SQLite's words for how `find` would get there."""
+    return [
+        str(row[3])
+        for query in _queries(cursor, where, order, after, first)
+        for row in (query.inside("EXPLAIN QUERY PLAN ", " LIMIT ?") + Sql("", (first,))).run(cursor)
+    ]
+
+
+def count(cursor: apsw.Cursor, where: RunFilter | None) -> int:
+    """See `Store.count_runs`."""
+    if where is None:
+        return _runs(cursor)
+    [(matching,)] = _all(cursor, where, "SELECT count(*)", "").run(cursor)
+    return int(matching)
+
+
+def count_statuses(cursor: apsw.Cursor, where: RunFilter | None) -> dict[RunStatus, int]:
+    """See `Store.count_statuses`."""
+    groups = _all(cursor, where, "SELECT run.status, count(*)", " GROUP BY run.status").run(cursor)
+    return {RunStatus(status): runs for status, runs in groups}
+
+
+def _queries(
+    cursor: apsw.Cursor, where: RunFilter | None, order: Sequence[Order], after: Key | None, first: int
+) -> Iterator[Sql]:
+    """The queries whose rows (key, id, values), one after the other, are the page; each lacks its limit only."""
+    check_filter(where)
+    check_after(order, after)
+    parts = conjuncts(where)
+    few = _narrowest(cursor, parts, isqrt(first * _runs(cursor) // 2))
+    if few is not None:
+        source, rest = few
+        conditions = [condition(part) for part in rest]
+        if after is not None:
+            conditions.append(_after(order, after))
+        yield (
+            source.inside("WITH few(key) AS (", ") ")
+            + _select(order)
+            + Sql(" FROM few CROSS JOIN run ON run.key = few.key")
+            + _where(conditions)
+            + Sql(f" ORDER BY {_ordering(order)}")
+        )
+    elif not order:
+        conditions = [condition(part) for part in parts]
+        if after is not None:
+            conditions.append(Sql("run.id > ?", (after.id,)))
+        yield (
+            _select(order)
+            + Sql(" FROM run INDEXED BY run_by_id")
+            + _where(conditions)
+            + Sql(" ORDER BY run.id")
+        )
+    else:
+        yield from _walks(parts, order, after)
+
+
+def _walks(parts: Sequence[RunFilter], order: Sequence[Order], after: Key | None) -> Iterator[Sql]:
+    """First the runs that have a value of the first order, then those that lack it, or the other way round."""
+    by = order[0]
+    lacking = after is not None and after.values[0] is None
+    if by.nulls_first:
+        if after is None or lacking:
+            yield from _walk_lacking(parts, order, after)
+        yield _walk(parts, order, None if lacking else after)
+    else:
+        if not lacking:
+            yield _walk(parts, order, after)
+        yield from _walk_lacking(parts, order, after if lacking else None)
+
+
+def _walk(parts: Sequence[RunFilter], order: Sequence[Order], after: Key | None) -> Sql:
+    by = order[0]
+    source, column, conditions = _index(by.field, parts)
+    conditions += [_checked(part, by.field) for part in parts]
+    if after is not None:
+        conditions.append(Sql(f"{column} {'<=' if by.descending else '>='} ?", _bound(after.values[0])))
+        conditions.append(_after(order, after))
+    first = Sql(column)
+    ordering = ", ".join(["v0 DESC" if by.descending else "v0", _ordering(order, start=1)])
+    return _select(order, first) + Sql(source) + _where(conditions) + Sql(f" ORDER BY {ordering}")
+
+
+def _walk_lacking(parts: Sequence[RunFilter], order: Sequence[Order], after: Key | None) -> Iterator[Sql]:
+    field = order[0].field
+    if any(isinstance(part, Compare) and part.field == field and _needs_value(part) for part in parts):
+        return
+    conditions = [condition(part) for part in (Compare(field, Op.EXISTS, False), *parts)]
+    if after is not None:
+        conditions.append(_after(order, after))
+    # Many lack it, or a walk would not have been chosen; so the first of them by id are near.
+    index = " INDEXED BY run_by_id" if len(order) == 1 else ""
+    yield (
+        _select(order, Sql("NULL"))
+        + Sql(f" FROM run{index}")
+        + _where(conditions)
+        + Sql(f" ORDER BY {_ordering(order, start=1)}")
+    )
+
+
+def _index(field: Field, parts: Sequence[RunFilter]) -> tuple[str, str, list[Sql]]:
+    """What to walk: the FROM clause, the column that it is ordered by, and the conditions that lead to its rows."""
+    match field:
+        case AttributeField(attribute):
+            column = f"run.{attribute.value}"
+            index = _run_index(attribute, parts)
+            return (
+                f" FROM run{f' INDEXED BY {index}' if index else ''}",
+                column,
+                [Sql(f"{column} IS NOT NULL")],
+            )
+        case BagField():
+            source = " FROM bag INDEXED BY bag_by_sort CROSS JOIN run ON run.key = bag.run"
+            return source, "bag.sort", [key_of(field)]
+        case MetricField(_, stat):
+            column = f"metric.{stat.value}"
+            index = f"metric_by_{stat.value if stat.value in INDEXED_STATS else 'last'}"
+            conditions = [key_of(field), Sql(f"{column} IS NOT NULL")]
+            # The index has the experiment too, so that runs of others are passed over without a look at them.
+            conditions += [
+                Sql(f"metric.experiment = {TERM}", (experiment,))
+                for experiment in _equals(parts, Attribute.EXPERIMENT)
+            ]
+            return (
+                f" FROM metric INDEXED BY {index} CROSS JOIN run ON run.key = metric.owner",
+                column,
+                conditions,
+            )
+
+
+def _run_index(attribute: Attribute, parts: Sequence[RunFilter]) -> str | None:
+    if attribute is Attribute.CREATED_AT:
+        for scope in DATED:
+            if any(_equals(parts, scope)):
+                return f"run_by_{scope.value}"
+    return f"run_by_{attribute.value}" if attribute in (Attribute.ID, *DATED, *ORDERED) else None
+
+
+def _equals(parts: Sequence[RunFilter], attribute: Attribute) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case Compare(AttributeField(name), Op.EQ, str(operand)) if name is attribute:
+                yield operand
+
+
+def _checked(part: RunFilter, walked: Field) -> Sql:
+    """A condition on the run; on the walked row itself where that holds the field."""
+    match part, walked:
+        case Compare(MetricField(name) as field, op, operand), MetricField(other) if name == other:
+            return held(field, op, operand)
+        case Compare(BagField() as field, op, operand), BagField() if field == walked:
+            return held(field, op, operand)
+    return condition(part)
+
+
+def _needs_value(part: Compare) -> bool:
+    return part.op is not Op.EXISTS or part.operand is True
+
+
+def _narrowest(
+    cursor: apsw.Cursor, parts: Sequence[RunFilter], most: int
+) -> tuple[Sql, list[RunFilter]] | None:
+    """The condition that holds for fewest runs, if that are at most so many, and the others."""
+    found = None
+    for part in parts:
+        source = narrow(part)
+        if source is None:
+            continue
+        [(runs,)] = (source.inside("SELECT count(*) FROM (", " LIMIT ?)") + Sql("", (most + 1,))).run(cursor)
+        if runs <= most:
+            found, most = (source, [other for other in parts if other is not part]), runs
+    return found
+
+
+def _all(cursor: apsw.Cursor, where: RunFilter | None, select: str, group: str) -> Sql:
+    """A query over all runs that match."""
+    check_filter(where)
+    parts = conjuncts(where)
+    few = _narrowest(cursor, parts, _FEW_TO_COUNT) if len(parts) > 1 else None
+    if few is None:
+        return (
+            Sql(f"{select} FROM run") + _where([condition(part, listed=True) for part in parts]) + Sql(group)
+        )
+    source, rest = few
+    return (
+        source.inside("WITH few(key) AS (", f") {select} FROM few CROSS JOIN run ON run.key = few.key")
+        + _where([condition(part) for part in rest])
+        + Sql(group)
+    )
+
+
+def _select(order: Sequence[Order], first: Sql | None = None) -> Sql:
+    selected = Sql("SELECT run.key, run.id")
+    for place, by in enumerate(order):
+        expression = first if place == 0 and first is not None else value(by.field)
+        selected += expression.inside(", ", f" AS v{place}")
+    return selected
+
+
+def _where(conditions: Sequence[Sql]) -> Sql:
+    return all_of(conditions).inside(" WHERE ", "")
+
+
+def _ordering(order: Sequence[Order], *, start: int = 0) -> str:
+    terms = [
+        f"v{place} {'DESC' if by.descending else 'ASC'} NULLS {'FIRST' if by.nulls_first else 'LAST'}"
+        for place, by in enumerate(order)
+        if place >= start
+    ]
+    return ", ".join([*terms, "run.id"])
+
+
+def _after(order: Sequence[Order], after: Key) -> Sql:
+    """The runs that come after a key: equal in the first values, later in the next one."""
+    ways: list[Sql] = []
+    equal: list[Sql] = []
+    for place, (by, mark) in enumerate(zip(order, after.values, strict=True)):
+        column = f"v{place}"
+        later = [Sql(f"{column} {'<' if by.descending else '>'} ?", _bound(mark))] if mark is not None else []
+        if mark is None and by.nulls_first:
+            later.append(Sql(f"{column} IS NOT NULL"))
+        if mark is not None and not by.nulls_first:
+            later.append(Sql(f"{column} IS NULL"))
+        if later:
+            ways.append(all_of([*equal, any_of(later)]))
+        equal.append(Sql(f"{column} IS ?", _bound(mark)))
+    return any_of([*ways, all_of([*equal, Sql("run.id > ?", (after.id,))])])
+
+
+def _bound(mark: apsw.SQLiteValue) -> tuple[apsw.SQLiteValue]:
+    return (stored(mark) if isinstance(mark, int | float) else mark,)
+
+
+def _runs(cursor: apsw.Cursor) -> int:
+    return number(cursor, "SELECT value FROM meta WHERE name = 'runs'")
