@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks import floor
 from benchmarks.bench import Bench
 from benchmarks.figure import Beside, Figure, Wrong
-from benchmarks.replay import Connection, request
+from benchmarks.replay import request
 from benchmarks.seed import EXPERIMENT, WORKSPACE
 from benchmarks.server import Server
 from benchmarks.stream import READ, RECORD, create_run
@@ -66,18 +66,21 @@ def _over_graphql(bench: Bench, shape: Shape, goal: float) -> list[Figure]:
     plain: list[float] = []
     parsing: list[float] = []
     store = bench.store()
-    with Server(store) as server, Connection(server.port) as connection:
+    with Server(store) as server:
         for index in bench.rounds(f"W1b: batches of {shape.words} over GraphQL"):
-            runs = [create_run(connection, f"run-{index}-{writer}") for writer in range(5)]
+            runs = [create_run(server, f"run-{index}-{writer}") for writer in range(5)]
             scripts = [_bodies(run, shape, values) for run in runs]
             done = bench.load.replay(server.port, scripts[0])
             alone.append(shape.total / done.seconds)
             done = bench.load.replay(server.port, *scripts[1:])
             together.append(4 * shape.total / done.seconds)
             parsing.append(shape.total / floor.parsed(scripts[0]))
-            plain.append(shape.batch * floor.inserted(store.parent, max(5, shape.batches // 5), shape.metrics, shape.points))
+            plain.append(
+                shape.batch
+                * floor.inserted(store.parent, max(5, shape.batches // 5), shape.metrics, shape.points)
+            )
             for run in runs:
-                _check(connection, run, shape, values)
+                _check(server, run, shape, values)
     limits = (
         Beside("plain SQLite, a row per point", tuple(plain)),
         Beside("orjson reading the requests", tuple(parsing)),
@@ -85,7 +88,9 @@ def _over_graphql(bench: Bench, shape: Shape, goal: float) -> list[Figure]:
     peers = bench.beside("W1b", "points") if shape.batch == 1000 else ()
     words = f"`record` of {shape.words} over GraphQL"
     return [
-        Figure("W1b", f"{words}, one connection", "pts/s", tuple(alone), True, CHECKED, goal, (*limits, *peers)),
+        Figure(
+            "W1b", f"{words}, one connection", "pts/s", tuple(alone), True, CHECKED, goal, (*limits, *peers)
+        ),
         Figure("W1b", f"{words}, four connections", "pts/s", tuple(together), True, CHECKED, goal),
     ]
 
@@ -96,14 +101,17 @@ def _bodies(run: str, shape: Shape, values: NDArray[np.float64]) -> list[bytes]:
         part = slice(batch * shape.points, (batch + 1) * shape.points)
         steps = np.arange(part.start, part.stop)
         points = [
-            {"metric": f"metric-{metric}", "values": values[part], "steps": steps} for metric in range(shape.metrics)
+            {"metric": f"metric-{metric}", "values": values[part], "steps": steps}
+            for metric in range(shape.metrics)
         ]
-        bodies.append(request(RECORD, input={"run": run, "writer": "job", "sequence": batch, "points": points}))
+        bodies.append(
+            request(RECORD, input={"run": run, "writer": "job", "sequence": batch, "points": points})
+        )
     return bodies
 
 
-def _check(connection: Connection, run: str, shape: Shape, values: NDArray[np.float64]) -> None:
-    found = connection.ask(READ, run=run, points=len(values))["run"]["metrics"]["nodes"]
+def _check(server: Server, run: str, shape: Shape, values: NDArray[np.float64]) -> None:
+    found = server.ask(READ, run=run, points=len(values))["run"]["metrics"]["nodes"]
     counts = {metric["name"]: metric["summary"]["count"] for metric in found}
     if counts != {f"metric-{metric}": len(values) for metric in range(shape.metrics)}:
         raise Wrong(f"W1b: {counts} points were read of {len(values)} each")
@@ -129,7 +137,12 @@ async def _record(path: Path, shape: Shape, values: NDArray[np.float64]) -> floa
     steps = np.arange(len(values))
     batches: list[Sequence[LogPoints]] = [
         [
-            LogPoints("run", f"metric-{metric}", values[first : first + shape.points], steps[first : first + shape.points])
+            LogPoints(
+                "run",
+                f"metric-{metric}",
+                values[first : first + shape.points],
+                steps[first : first + shape.points],
+            )
             for metric in range(shape.metrics)
         ]
         for first in range(0, len(values), shape.points)

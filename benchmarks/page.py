@@ -60,7 +60,9 @@ def page(bench: Bench) -> list[Figure]:
     ]
 
 
-def _pages(bench: Bench, count: int, goal: float, *, deep: int | None = None, peers: bool = False) -> list[Figure]:
+def _pages(
+    bench: Bench, count: int, goal: float, *, deep: int | None = None, peers: bool = False
+) -> list[Figure]:
     traits = RunTraits(count)
     expected = traits.matching(BELOW, OPTIMIZER)
     store = bench.store()

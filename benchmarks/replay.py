@@ -43,7 +43,9 @@ class Connection:
     def __enter__(self) -> Connection:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._socket.close()
 
     def post(self, body: bytes) -> bytes:
@@ -64,10 +66,6 @@ class Connection:
         if _ERRORS in answer[:200] or _ERRORS in answer[-2000:]:
             raise Wrong(f"the server answered {bytes(answer[:1000]).decode(errors='replace')}")
         return bytes(answer)
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        """The `data` of a GraphQL answer."""
-        return orjson.loads(self.post(request(query, **variables)))["data"]
 
     def _receive(self, into: bytearray) -> None:
         data = self._socket.recv(1 << 20)
@@ -119,7 +117,9 @@ def replay(port: int, scripts: Sequence[Sequence[bytes]]) -> Replayed:
             thread.join()
     if failures:
         # A broken barrier is only the echo of the first failure.
-        raise next((error for error in failures if not isinstance(error, threading.BrokenBarrierError)), failures[0])
+        raise next(
+            (error for error in failures if not isinstance(error, threading.BrokenBarrierError)), failures[0]
+        )
     flat = tuple(latency for some in latencies for latency in some)
     return Replayed(max(ends) - min(begins), flat, tuple(answers))
 
@@ -133,7 +133,9 @@ class LoadGenerator:
     def __enter__(self) -> LoadGenerator:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
     def replay(self, port: int, *scripts: Sequence[bytes]) -> Replayed:

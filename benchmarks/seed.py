@@ -70,8 +70,12 @@ class RunTraits:
 
     def __init__(self, count: int) -> None:
         random = np.random.default_rng(count)
-        self.loss: NDArray[np.float64] = random.permutation(count) / count + random.random(count) / (2 * count)
-        self.optimizer: NDArray[Any] = np.array(["adam", "adam", "adam", "sgd", "lion"])[random.integers(0, 5, count)]
+        self.loss: NDArray[np.float64] = random.permutation(count) / count + random.random(count) / (
+            2 * count
+        )
+        self.optimizer: NDArray[Any] = np.array(["adam", "adam", "adam", "sgd", "lion"])[
+            random.integers(0, 5, count)
+        ]
 
     def __len__(self) -> int:
         return len(self.loss)

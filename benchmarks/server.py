@@ -9,7 +9,9 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+import orjson
 import psutil
 
 from benchmarks.figure import Wrong
@@ -29,8 +31,19 @@ class Server:
     def __init__(self, store: Path, **settings: str | float) -> None:
         self.port = free_port()
         self._log = store.with_suffix(".log")
-        command = [SCRIPT, "serve", "--store", f"sqlite:///{store}", "--port", str(self.port), "--log-level", "warning"]
-        environment = os.environ | {f"GRAPHQL_RUNS_{name.upper()}": str(value) for name, value in settings.items()}
+        command: list[str | Path] = [
+            SCRIPT,
+            "serve",
+            "--store",
+            f"sqlite:///{store}",
+            "--port",
+            str(self.port),
+            "--log-level",
+            "warning",
+        ]
+        environment = os.environ | {
+            f"GRAPHQL_RUNS_{name.upper()}": str(value) for name, value in settings.items()
+        }
         begin = time.perf_counter()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -46,8 +59,15 @@ class Server:
     def __enter__(self) -> Server:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._end()
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The `data` of a GraphQL answer; on a connection of its own, as the server closes those that idle."""
+        with Connection(self.port) as connection:
+            return orjson.loads(connection.post(request(query, **variables)))["data"]
 
     def memory(self) -> float:
         """Resident memory of the process and its children, MiB."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks import floor
 from benchmarks.bench import Bench, quantile
 from benchmarks.figure import Beside, Figure, Wrong
-from benchmarks.replay import Connection, request
+from benchmarks.replay import request
 from benchmarks.server import Server
 
 METRICS = ("loss", "accuracy", "learning_rate", "grad_norm", "throughput")
@@ -27,9 +27,9 @@ query ($run: ID!, $points: Int!) {
 """
 
 
-def create_run(connection: Connection, name: str) -> str:
+def create_run(server: Server, name: str) -> str:
     """The server's id of a new run."""
-    id: str = connection.ask(CREATE, run=name)["createRun"]["run"]["id"]
+    id: str = server.ask(CREATE, run=name)["createRun"]["run"]["id"]
     return id
 
 
@@ -39,12 +39,12 @@ def stream(bench: Bench) -> list[Figure]:
     values = np.random.default_rng(5).random((len(METRICS), steps))
     calls, points, slowest, disk, plain = [], [], [], [], []
     store = bench.store()
-    with Server(store) as server, Connection(server.port) as connection:
+    with Server(store) as server:
         for index in bench.rounds(f"W1: {steps} record calls of {len(METRICS)} points"):
-            run = create_run(connection, f"run-{index}")
+            run = create_run(server, f"run-{index}")
             done = bench.load.replay(server.port, _calls(run, values))
             reading = bench.load.replay(server.port, [request(READ, run=run, points=max(steps, 4))])
-            _check(connection, run, values)
+            _check(server, run, values)
             calls.append(steps / done.seconds)
             points.append(values.size / (done.seconds + reading.seconds))
             slowest.append(1000 * quantile(done.latencies, 0.99))
@@ -82,15 +82,18 @@ def _calls(run: str, values: NDArray[np.float64]) -> list[bytes]:
     bodies = []
     for step, column in enumerate(values.T.tolist()):
         points = [
-            {"metric": metric, "values": [value], "steps": [step]} for metric, value in zip(METRICS, column, strict=True)
+            {"metric": metric, "values": [value], "steps": [step]}
+            for metric, value in zip(METRICS, column, strict=True)
         ]
-        bodies.append(request(RECORD, input={"run": run, "writer": "job", "sequence": step, "points": points}))
+        bodies.append(
+            request(RECORD, input={"run": run, "writer": "job", "sequence": step, "points": points})
+        )
     return bodies
 
 
-def _check(connection: Connection, run: str, values: NDArray[np.float64]) -> None:
+def _check(server: Server, run: str, values: NDArray[np.float64]) -> None:
     steps = values.shape[1]
-    found: list[dict[str, Any]] = connection.ask(READ, run=run, points=max(steps, 4))["run"]["metrics"]["nodes"]
+    found: list[dict[str, Any]] = server.ask(READ, run=run, points=max(steps, 4))["run"]["metrics"]["nodes"]
     expected = {
         metric: {
             "name": metric,

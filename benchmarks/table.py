@@ -33,7 +33,10 @@ def table(figures: Sequence[Figure]) -> RenderableType:
 
 def markdown(figures: Sequence[Figure]) -> str:
     """The same as a Markdown table."""
-    rows = ["| workload | figure | median (min–max) | goal | met | beside it |", "|---|---|---:|---:|---|---|"]
+    rows = [
+        "| workload | figure | median (min–max) | goal | met | beside it |",
+        "|---|---|---:|---:|---|---|",
+    ]
     for figure in figures:
         cells = (
             figure.workload,

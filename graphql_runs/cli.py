@@ -19,11 +19,14 @@ app = typer.Typer(
 )
 
 Store = Annotated[
-    str | None, typer.Option(help="Where runs are kept: sqlite:///FILE.  [default: sqlite:///graphql-runs.sqlite]")
+    str | None,
+    typer.Option(help="Where runs are kept: sqlite:///FILE.  [default: sqlite:///graphql-runs.sqlite]"),
 ]
 HostName = Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.  [default: 8765]")]
-Workspace = Annotated[str | None, typer.Option(help="Workspace the folders are recorded in.  [default: default]")]
+Workspace = Annotated[
+    str | None, typer.Option(help="Workspace the folders are recorded in.  [default: default]")
+]
 LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.  [default: info]")]
 
 QUERY = "{ runs(first: 5) { nodes { name status metrics(first: 3) { nodes { name summary { last } } } } } }"
@@ -54,10 +57,14 @@ def serve(
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the demo writes and keeps its runs.")] = Path("graphql-runs-demo"),
+    folder: Annotated[Path, typer.Option(help="Where the demo writes and keeps its runs.")] = Path(
+        "graphql-runs-demo"
+    ),
     seconds: Annotated[float, typer.Option(min=1, help="About how long the training takes.")] = 60.0,
     children: Annotated[int, typer.Option(min=4, max=64, help="Runs of the sweep.")] = 6,
-    train: Annotated[bool, typer.Option(help="Train; --no-train only serves what earlier demos left.")] = True,
+    train: Annotated[
+        bool, typer.Option(help="Train; --no-train only serves what earlier demos left.")
+    ] = True,
     store: Store = None,
     host: HostName = None,
     port: Port = None,
@@ -94,7 +101,7 @@ def plugins() -> None:
 
     from graphql_runs.server.commands import CommandError, plugin_rows, read_settings
 
-    table = Table("plugin", "stability", "reads", box=None, header_style="bold")
+    table = Table("plugin", "stability", "version", "reads", box=None, header_style="bold")
     try:
         for row in plugin_rows(read_settings()):
             table.add_row(*row)
@@ -119,7 +126,9 @@ def _serve(paths: list[str], job: list[str] | None, **given: Any) -> None:
         def started(address: str) -> None:
             for followed in sources:
                 typer.echo(f"following {followed.path}")
-            typer.echo(f"\n  page      {address}/\n  GraphQL   {address}/graphql\n\ntry there:\n\n  {QUERY}\n")
+            typer.echo(
+                f"\n  page      {address}/\n  GraphQL   {address}/graphql\n\ntry there:\n\n  {QUERY}\n"
+            )
             sys.stdout.flush()
             trainer.start()
 

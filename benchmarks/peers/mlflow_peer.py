@@ -35,9 +35,26 @@ class Tracking:
             port = found.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
         begin = time.perf_counter()
-        store = ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.sqlite'}", "--artifacts-destination", str(folder)]
+        store = [
+            "--backend-store-uri",
+            f"sqlite:///{folder / 'mlflow.sqlite'}",
+            "--artifacts-destination",
+            str(folder),
+        ]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *store],
+            [
+                sys.executable,
+                "-m",
+                "mlflow",
+                "server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--workers",
+                "1",
+                *store,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -91,7 +108,9 @@ def stream(client: Any, metric: Any, run: str) -> float:
         client.log_batch(run, [metric(f"metric-{index}", value, 0, step) for index, value in enumerate(row)])
     found = [client.get_metric_history(run, f"metric-{index}") for index in range(METRICS)]
     seconds = time.perf_counter() - begin
-    if [[point.value for point in points] for points in found] != [list(column) for column in zip(*values, strict=True)]:
+    if [[point.value for point in points] for points in found] != [
+        list(column) for column in zip(*values, strict=True)
+    ]:
         raise RuntimeError("mlflow: the points read are not the points logged")
     return STEPS * METRICS / seconds
 
@@ -99,7 +118,10 @@ def stream(client: Any, metric: Any, run: str) -> float:
 def bulk(client: Any, metric: Any, run: str) -> float:
     """Points a second in batches of 1000, its limit."""
     batches = [
-        [metric(f"metric-{index % 10}", random.random(), 0, batch * 100 + index // 10) for index in range(BATCH)]
+        [
+            metric(f"metric-{index % 10}", random.random(), 0, batch * 100 + index // 10)
+            for index in range(BATCH)
+        ]
         for batch in range(BATCHES)
     ]
     begin = time.perf_counter()

@@ -19,11 +19,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-SERVE = (
-    "import sys, trackio; trackio.show(open_browser=False, block_thread=True, server_port=int(sys.argv[1]), share=False)"
-)
+SERVE = "import sys, trackio; trackio.show(open_browser=False, block_thread=True, server_port=int(sys.argv[1]), share=False)"
 PAGE = """
 SELECT metrics.run_name AS run, json_extract(CAST(metrics AS TEXT), '$.loss') AS loss FROM metrics JOIN configs USING (run_id)
 WHERE json_extract(CAST(metrics AS TEXT), '$.loss') < 0.9 AND json_extract(CAST(config AS TEXT), '$.optimizer') = 'adam'
@@ -57,7 +56,9 @@ class Api:
 
     def call(self, name: str, **arguments: Any) -> bytes:
         """The body of an answer."""
-        self._connection.request("POST", f"/api/{name}", json.dumps(arguments), {"content-type": "application/json"})
+        self._connection.request(
+            "POST", f"/api/{name}", json.dumps(arguments), {"content-type": "application/json"}
+        )
         answer = self._connection.getresponse()
         body = answer.read()
         if answer.status != 200:
@@ -66,7 +67,7 @@ class Api:
 
     def memory(self) -> float:
         """Resident memory, MiB."""
-        with open(f"/proc/{self._process.pid}/statm") as statm:
+        with Path(f"/proc/{self._process.pid}/statm").open() as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
     def end(self) -> None:
@@ -117,15 +118,21 @@ def seed_runs(storage: Any, runs: int) -> None:
     """Runs of one point and a config each; the first by trackio, the others into the tables that it made."""
     traits = [(random.random(), random.choice(["adam", "adam", "adam", "sgd", "lion"])) for _ in range(runs)]
     loss, optimizer = traits[0]
-    storage.bulk_log("page", "run-0", [{"loss": loss}], steps=[0], config={"optimizer": optimizer}, run_id="run-0")
+    storage.bulk_log(
+        "page", "run-0", [{"loss": loss}], steps=[0], config={"optimizer": optimizer}, run_id="run-0"
+    )
     db = sqlite3.connect(storage.get_project_db_path("page"))
     for run, (loss, optimizer) in enumerate(traits[1:], 1):
-        for table, text in (("metrics", json.dumps({"loss": loss})), ("configs", json.dumps({"optimizer": optimizer}))):
+        for table, text in (
+            ("metrics", json.dumps({"loss": loss})),
+            ("configs", json.dumps({"optimizer": optimizer})),
+        ):
             columns = {"metrics": "timestamp, metrics, step", "configs": "created_at, config"}[table]
             values = ["2026-01-01T00:00:00+00:00", text.encode(), 0][: 3 if table == "metrics" else 2]
             marks = ", ".join("?" * (2 + len(values)))
             db.execute(
-                f"INSERT INTO {table}(run_id, run_name, {columns}) VALUES ({marks})", (f"run-{run}", f"run-{run}", *values)
+                f"INSERT INTO {table}(run_id, run_name, {columns}) VALUES ({marks})",
+                (f"run-{run}", f"run-{run}", *values),
             )
     db.commit()
     db.close()
@@ -141,7 +148,11 @@ def measure(runs: int) -> dict[str, list[float]]:
         found.setdefault(name, []).append(value)
 
     storage.bulk_log(
-        "history", "run", [{"loss": random.random()} for _ in range(HISTORY)], steps=list(range(HISTORY)), run_id="run"
+        "history",
+        "run",
+        [{"loss": random.random()} for _ in range(HISTORY)],
+        steps=list(range(HISTORY)),
+        run_id="run",
     )
     seed_runs(storage, runs)
     for index in range(3):
@@ -151,7 +162,9 @@ def measure(runs: int) -> dict[str, list[float]]:
             add("W6 memory", api.memory())
             add("W1 points", stream(trackio, api, f"run-{index}"))
             asked = {"project": "history", "runs": [{"run": "run"}]}
-            taken, body = median_milliseconds(api, 2, "get_metric_values", project="history", run="run", metric_name="loss")
+            taken, body = median_milliseconds(
+                api, 2, "get_metric_values", project="history", run="run", metric_name="loss"
+            )
             if len(json.loads(body)["data"]) != HISTORY:
                 raise RuntimeError("trackio: the history is not whole")
             add("W2 history", taken)

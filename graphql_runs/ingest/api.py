@@ -7,8 +7,8 @@ A plugin is an object with the attributes and methods of `Ingester`, named by an
 2. asks `runs` which folders are runs. A folder that nobody claims, but that holds files a plugin takes, is a run itself;
 3. asks `units` what to read. A file goes to the first plugin that takes it;
 4. calls `read` for every unit with the checkpoint of its last delivery, at the start, whenever a file of it changed, and
-   again once its files have been left alone for `QUIET_SECONDS` and for `IDLE_SECONDS` (for what only counts when nothing
-   follows, like a last line without an end), and writes each delivery together with its checkpoint in one durable batch.
+   again once its files have been left alone for each of `PAUSES` (for what only counts when nothing follows, like a last
+   line without an end), and writes each delivery together with its checkpoint in one durable batch.
 
 So a plugin may be killed between any two deliveries and goes on from the last one that was written; it keeps no state
 of its own. `read` is called in a worker thread, never twice at once for one unit. Errors: `Unreadable` stops a unit until its files change
@@ -36,6 +36,8 @@ QUIET_SECONDS = 5.0
 """A file that did not change for so long is not in the middle of being written."""
 IDLE_SECONDS = 3600.0
 """A file that did not change for so long is not expected to grow."""
+PAUSES = (QUIET_SECONDS, 60.0, IDLE_SECONDS)
+"""After so many seconds without a change a unit is read once more."""
 
 _PART = re.compile(
     r"logs?|outputs?|metrics|results|std(out|err)|(rank|worker|node|attempt)[-_]?\d+", re.IGNORECASE
@@ -126,12 +128,14 @@ class Unit:
     files:   the files it takes, relative to the source.
     watches: files and folders that it looks at without taking them, relative to the source. It is read again when one of them, or
              anything below one of them, appears, changes or goes; other plugins may take them, and they may be missing.
+    hints:   what `units` found out and `read` wants to know; not kept.
     """
 
     key: str
     run: RunFolder | None
     files: tuple[PurePosixPath, ...]
     watches: tuple[PurePosixPath, ...] = ()
+    hints: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,12 @@ def _exit_code(folder: Path, path: PurePosixPath) -> int | None:
     """The number in the file; None while it is empty. Raises ValueError."""
     with open_file(folder, path) as file:
         text = os.pread(file.fileno(), _EXIT_BYTES, 0).strip()
-    return int(text) if text else None
+    if not text:
+        return None
+    code = int(text)
+    if not -(2**31) <= code < 2**31:
+        raise ValueError(f"{code} is out of range")
+    return code
 
 
 def _integer(value: object) -> int | None:

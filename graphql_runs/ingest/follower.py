@@ -37,10 +37,10 @@ _URGENT = 4
 
 @dataclass(slots=True)
 class Changes:
-    """What changed: by path, the file before (None when it is new) and now. `names`: files came or went."""
+    """What changed: by path, the file before (None when it is new) and now; and paths of files that went."""
 
     files: dict[str, tuple[File | None, File]] = field(default_factory=dict)
-    names: bool = False
+    gone: set[str] = field(default_factory=set)
 
 
 class Follower:
@@ -182,7 +182,7 @@ class Follower:
             for path, file in found.files.items()
             if before.get(path) is not file
         }
-        return Changes(files, before.keys() != found.files.keys())
+        return Changes(files, before.keys() - found.files.keys())
 
     def _fail(self, reason: str) -> None:
         if self.error != reason:

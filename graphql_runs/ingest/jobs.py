@@ -63,6 +63,7 @@ class FolderJob(Job):
             async with self._lock:
                 if not self.run.declared:
                     await self._settle()
+                    self._shared.work.submit_in(self, _SETTLE_SECONDS)
 
     async def perform(self) -> float | None:
         wait = self._next - time.monotonic()

@@ -6,10 +6,12 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -251,13 +253,20 @@ class Reader:
         ]
 
 
+@runtime_checkable
+class _Closes(Protocol):
+    """What generators are."""
+
+    def close(self) -> None: ...
+
+
 class _Deliveries:
     """A plugin's deliveries, taken one by one in worker threads."""
 
     def __init__(
         self, plugin: Ingester, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
     ) -> None:
-        self._start = lambda: plugin.read(unit, checkpoint, context)
+        self._start = partial(plugin.read, unit, checkpoint, context)
         self._iterator: Iterator[Delivery] | None = None
 
     def next(self) -> Delivery | None:
@@ -268,8 +277,9 @@ class _Deliveries:
 
     def close(self) -> None:
         """Let the plugin close its files."""
-        if isinstance(self._iterator, Generator):
-            self._iterator.close()
+        iterator: object = self._iterator
+        if isinstance(iterator, _Closes):
+            iterator.close()
 
 
 async def _finish(

@@ -9,13 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
 from pydantic import BaseModel
 
 from graphql_runs.ingest.api import (
-    IDLE_SECONDS,
+    PAUSES,
     QUIET_SECONDS,
     Context,
     File,
@@ -42,6 +42,8 @@ _RECOGNISED_BY = 65_536
 """Bytes at the beginning of a file by which plugins may recognise it."""
 _PLAN_SHARE = 4
 """Planning takes one part in so many of the time, however often files come and go."""
+_STIR_SECONDS = 0.5
+"""A file that is only looked at may be large and change all the time: it is looked at so often at most."""
 _ROUND_SECONDS = 5.0
 
 Key = tuple[str, str | None, str]
@@ -93,11 +95,13 @@ class Source:
         self._shared = shared
         self._limits = limits
         self._takers: dict[str, ReadJob] = {}
+        self._watchers: dict[str, list[ReadJob]] = {}
+        self._stirred: set[ReadJob] = set()
         self._quiet: list[tuple[float, int, ReadJob]] = []
         self._count = itertools.count()
         self._first_seen: dict[str, float] = {}
         self._plan_due = 0.0
-        self._plan_wanted = False
+        self._plan_wanted = True
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -122,7 +126,7 @@ class Source:
                     self.walked_at = now()
                 self._notice(changes)
                 wait = _ROUND_SECONDS
-                if self._plan_wanted:
+                if self._plan_wanted and self.follower.walked is not None:
                     wait = self._plan_due - time.monotonic()
                     if wait <= 0:
                         wait = await self._plan()
@@ -137,14 +141,18 @@ class Source:
     # What changed
 
     def _notice(self, changes: Changes) -> None:
-        self._plan_wanted |= changes.names
+        self._plan_wanted |= bool(changes.gone)
+        for path in changes.gone:
+            self._stir(path, named=True)
         for path, (before, file) in changes.files.items():
+            self._stir(path, named=before is None)
+            self._plan_wanted |= before is None
             job = self._takers.get(path)
             if before is not None and before.inode != file.inode:
                 self._plan_wanted = True  # rotated or replaced: the unit's files may be others now
             elif job is not None:
                 self._touch(job, path, file)
-            elif before is None or min(before.size, file.size) < _RECOGNISED_BY:
+            elif before is not None and min(before.size, file.size) < _RECOGNISED_BY:
                 self._plan_wanted = True
         if self.shares and any(path.rpartition("/")[2] == EXIT_FILE for path in changes.files):
             for run in self.runs.values():
@@ -162,12 +170,23 @@ class Source:
             self._shared.work.submit(job.run)
         self._await_quiet(job)
 
+    def _stir(self, path: str, *, named: bool) -> None:
+        """Something happened to a file that units may look at without taking it."""
+        if not self._watchers:
+            return
+        for place in (path, *map(str, PurePosixPath(path).parents)):
+            for job in self._watchers.get(place, ()):
+                if named:
+                    self._stirred.add(job)  # its unit may be another one after the next plan
+                else:
+                    self._shared.work.submit_in(job, _STIR_SECONDS)
+
     # Files that are left alone
 
     def _await_quiet(self, job: ReadJob) -> None:
         if job.awaited:
             return
-        for seconds in (QUIET_SECONDS, IDLE_SECONDS):
+        for seconds in PAUSES:
             due = job.reader.modified_at / 1e6 + seconds + 0.1
             if due > time.time():
                 job.awaited = True
@@ -247,7 +266,7 @@ class Source:
             if jobs.get(key) is not job:
                 job.gone = True
                 self._disown(job.reader.root, job.reader.writer_name)
-        old_runs, self.runs, self._takers = self.runs, {}, {}
+        old_runs, self.runs, self._takers, self._watchers = self.runs, {}, {}, {}
         for run in old_runs.values():
             run.units = []
         for job in jobs.values():
@@ -259,8 +278,11 @@ class Source:
                 file = self.follower.files.get(path)
                 if file is not None and job.seen.get(path) is not file:
                     self._touch(job, path, file)
-            if not job.reader.unit.files and job.reader.outcome is None:
+            for path in map(str, job.reader.unit.watches):
+                self._watchers.setdefault(path, []).append(job)
+            if job in self._stirred or job.reader.outcome is None:
                 self._shared.work.submit(job)
+        self._stirred.clear()
         for run_id, run in old_runs.items():
             if self.runs.get(run_id) is not run:
                 self._disown(run.run.run.root_id, run.run.writer_name)

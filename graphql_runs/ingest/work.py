@@ -45,6 +45,11 @@ class Work:
         """Begin to work."""
         self._workers = [asyncio.create_task(self._serve()) for _ in range(self._size)]
 
+    def submit_in(self, job: Job, seconds: float) -> None:
+        """Have a job done later, unless it is to be done anyway."""
+        if not (self.stopping or job.queued or job.timer is not None):
+            self._later(job, seconds)
+
     def submit(self, job: Job, *, fresh: bool = False) -> None:
         """Have a job done. One that waits already is not queued twice; one that runs is done again afterwards."""
         if self.stopping or job.queued:

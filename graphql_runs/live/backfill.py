@@ -50,7 +50,9 @@ class Backfill:
                 if end == 0:
                     break
         caught_up = (await self._store.ends([journal_of(self._start.root)]))[0] == self._start.n
-        yield self._message(TreeCursor(self._start.epoch, self._start.root, self._start.n), caught_up=caught_up)
+        yield self._message(
+            TreeCursor(self._start.epoch, self._start.root, self._start.n), caught_up=caught_up
+        )
 
     async def _take(self, stream: Metric | LogFile, row: int, end: int) -> int:
         """Read one piece of a stream into the message; gives the row after it."""
@@ -67,7 +69,13 @@ class Backfill:
     def _message(self, cursor: TreeCursor, *, caught_up: bool) -> TreeUpdate:
         gap = self._gap
         update = TreeUpdate(
-            cursor.encode(), caught_up, gap is not None, self._runs, tuple(self._metrics), tuple(self._logs), gap
+            cursor.encode(),
+            caught_up,
+            gap is not None,
+            self._runs,
+            tuple(self._metrics),
+            tuple(self._logs),
+            gap,
         )
         self._runs, self._gap, self._metrics, self._logs, self._rows, self._bytes = (), None, [], [], 0, 0
         return update

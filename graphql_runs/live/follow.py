@@ -120,7 +120,9 @@ class _Follower:
         journal = journal_of(scope.root)
         [end] = await store.ends([journal])
         gap = None if cursor is None else await self._lost(cursor, end)
-        start = cursor if cursor is not None and gap is None else TreeCursor(store.epoch, scope.root, end, "", 0)
+        start = (
+            cursor if cursor is not None and gap is None else TreeCursor(store.epoch, scope.root, end, "", 0)
+        )
         # In order of depth, so that the scope knows its members before any change comes.
         runs = scope.take(await store.tree_runs(scope.root))
         self._see(runs)

@@ -39,11 +39,9 @@ class Reading:
     async def metrics(self, ranges: Mapping[str, tuple[int, int]]) -> tuple[MetricDelta, ...]:
         """Points of these rows of metrics by id, of those that are in scope."""
         wanted = [] if self.scope.metrics.none else [id for id in ranges if self.scope.holds(id)]
-        found = []
-        for metric in await self._store.get(Metric, wanted) if wanted else ():
-            if metric is not None and metric.name in self.scope.metrics:
-                found.append(await self.metric(metric, *ranges[metric.id]))
-        return tuple(found)
+        found = await self._store.get(Metric, wanted) if wanted else []
+        asked = [metric for metric in found if metric is not None and metric.name in self.scope.metrics]
+        return tuple([await self.metric(metric, *ranges[metric.id]) for metric in asked])
 
     async def metric(self, metric: Metric, start: int, end: int) -> MetricDelta:
         """Rows `[start, end)` of a metric."""
@@ -54,17 +52,14 @@ class Reading:
     async def logs(self, ranges: Mapping[str, tuple[int, int]]) -> tuple[LogDelta, ...]:
         """Text of these bytes of log files by id, of those that are in scope."""
         wanted = [] if self.scope.logs.none else [id for id in ranges if self.scope.holds(id)]
-        found = []
-        for log in await self._store.get(LogFile, wanted) if wanted else ():
-            if log is not None and log.path in self.scope.logs:
-                found.append(await self.log(log, *ranges[log.id]))
-        return tuple(found)
+        found = await self._store.get(LogFile, wanted) if wanted else []
+        asked = [log for log in found if log is not None and log.path in self.scope.logs]
+        return tuple([await self.log(log, *ranges[log.id]) for log in asked])
 
     async def log(self, log: LogFile, start: int, end: int) -> LogDelta:
         """Bytes `[start, end)` of a log file as text, on character bounds."""
         low = max(start - 3, 0)
-        parts = []
-        for item in await self._store.read(log.id, low, end=end) if low < end else ():
-            parts.append(item.data[max(low - item.start, 0) : max(end - item.start, 0)])
+        items = await self._store.read(log.id, low, end=end) if low < end else []
+        parts = [item.data[max(low - item.start, 0) : max(end - item.start, 0)] for item in items]
         held, data = between(b"".join(parts), start - low)
         return LogDelta(log, start - held, len(data), data.decode("utf-8", "replace"))

@@ -27,7 +27,9 @@ class Scope:
     A run's parent never changes and is created before it, so one pass in order of depth finds all that is below.
     """
 
-    def __init__(self, run: str, root: str, metrics: Sequence[str] | None, logs: Sequence[str] | None) -> None:
+    def __init__(
+        self, run: str, root: str, metrics: Sequence[str] | None, logs: Sequence[str] | None
+    ) -> None:
         self.run = run
         self.root = root
         self.metrics = Names(metrics)

@@ -63,7 +63,8 @@ class Entry:
             return Entry(
                 at=at,
                 runs=tuple(
-                    RunChange(run, created, _status(before), _status(after)) for run, created, before, after in runs
+                    RunChange(run, created, _status(before), _status(after))
+                    for run, created, before, after in runs
                 ),
                 metrics=tuple(Growth(*growth) for growth in metrics),
                 logs=tuple(Growth(*growth) for growth in logs),

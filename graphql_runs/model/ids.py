@@ -24,7 +24,9 @@ _SHAPE = re.compile(
 def _digest(*parts: str) -> str:
     # Lengths go in too, so that ("a", "bc") and ("ab", "c") differ.
     text = "".join(f"{len(part)}:{part}" for part in parts)
-    number = int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=17).digest(), "big")
+    number = int.from_bytes(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=17).digest(), "big"
+    )
     return "".join(_ALPHABET[(number >> (5 * place)) & 31] for place in range(_HASH))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Values = Sequence[float] | Sequence[int] | Sequence[bool] | Sequence[str | None] | NDArray[Any]
+Values = Sequence[float | str | None] | NDArray[Any]
 """One column from a producer: any sequence or one-dimensional array of one type."""
 
 

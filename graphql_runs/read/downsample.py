@@ -9,6 +9,7 @@ there is room, no bucket gives more than four rows, and the same input always gi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,64 @@ def kept_rows(values: NDArray[Any], points: int) -> NDArray[np.int64]:
     Shapes: `values` is (n,), of floats, integers or booleans; the result is (k,), k <= points. `points` is at least 4.
     """
     n = len(values)
-    if n <= points:
-        return np.arange(n)
-    size = -(-n // (points // 4))
+    return np.arange(n) if n <= points else _of_buckets(values, bucket_size(n, points))
+
+
+def bucket_size(total: int, points: int) -> int:
+    """Rows of one bucket, when there are `total` rows and more than `points`."""
+    return -(-total // (points // 4))
+
+
+class Thinner:
+    """`kept_rows` of columns that come piece by piece, and are never all in memory.
+
+    total:  rows that will come in all, more than `points`.
+    The first column of a piece decides; the others give their values of the same rows.
+    """
+
+    def __init__(self, total: int, points: int) -> None:
+        self._size = bucket_size(total, points)
+        self._waiting: list[Sequence[NDArray[Any]]] = []
+        self._rows = 0
+        self._kept: list[list[NDArray[Any]]] = []
+
+    def add(self, *columns: NDArray[Any]) -> None:
+        """The next rows; shapes (n,), all of one n."""
+        self._waiting.append(columns)
+        self._rows += len(columns[0])
+        if self._rows >= self._size:
+            self._thin(self._rows // self._size * self._size)
+
+    def finish(self) -> list[NDArray[Any]]:
+        """The kept rows of every column."""
+        if self._rows:
+            self._thin(self._rows)
+        return [_join(parts) for parts in zip(*self._kept, strict=True)]
+
+    def _thin(self, rows: int) -> None:
+        joined = [_join(parts) for parts in zip(*self._waiting, strict=True)]
+        kept = _of_buckets(joined[0][:rows], self._size)
+        self._kept.append([column[kept] for column in joined])
+        self._rows -= rows
+        self._waiting = [[column[rows:] for column in joined]] if self._rows else []
+
+
+def _join(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _of_buckets(values: NDArray[Any], size: int) -> NDArray[np.int64]:
+    n = len(values)
     whole = n // size * size
     finite = np.isfinite(values) if values.dtype.kind == "f" else None
     if finite is not None and finite.all():
         finite = None
-    picked = _picked(values[:whole].reshape(-1, size), None if finite is None else finite[:whole].reshape(-1, size), 0)
-    if whole < n:
-        rest = _picked(values[None, whole:], None if finite is None else finite[None, whole:], whole)
-        picked = np.concatenate([picked, rest])
-    return picked
+    found = []
+    for start, stop, width in ((0, whole, size), (whole, n, n - whole)):
+        if start < stop:
+            shown = None if finite is None else finite[start:stop].reshape(-1, width)
+            found.append(_picked(values[start:stop].reshape(-1, width), shown, start))
+    return _join(found)
 
 
 def _picked(buckets: NDArray[Any], finite: NDArray[np.bool_] | None, offset: int) -> NDArray[np.int64]:

@@ -37,5 +37,8 @@ def git_info(run: Run) -> GitInfo | None:
         return None
     dirty = found["dirty"]
     return GitInfo(
-        found["repository"], found["branch"], found["commit"], None if dirty is None else dirty.lower() == "true"
+        found["repository"],
+        found["branch"],
+        found["commit"],
+        None if dirty is None else dirty.lower() == "true",
     )

@@ -83,7 +83,11 @@ class LineFilter:
 
     def skips(self, data: bytes) -> bool:
         """True when no line of these raw bytes can be wanted. Rendering may join what controls tear apart."""
-        if self.contains is None or not self.contains.isascii() or any(control in data for control in (b"\r", b"\b", b"\x1b")):
+        if (
+            self.contains is None
+            or not self.contains.isascii()
+            or any(control in data for control in (b"\r", b"\b", b"\x1b"))
+        ):
             return False
         return self.contains.lower().encode() not in data.lower()
 

@@ -1,8 +1,8 @@
 """A log's bytes as raw lines, found from any offset without reading the whole file.
 
-A line starts at 0 and after every line feed. A line of `CUT` bytes or more is cut into pieces that count as lines of the
-same number: a multiple of CUT starts one if no line feed lies in the CUT bytes before it. So where lines start depends on
-the nearby bytes only, and never changes while a file grows.
+A line starts at 0 and after every line feed. A line of more than `CUT` bytes is cut into pieces that count as lines of the
+same number: a multiple of CUT starts one if no line feed lies there or in the CUT bytes before it. So where lines start
+depends on the nearby bytes only, and never changes while a file grows.
 """
 
 from __future__ import annotations
@@ -69,28 +69,26 @@ class LogText:
         """The greatest line start that is not beyond an offset."""
         base = offset // CUT * CUT
         low = max(0, base - CUT)
-        near = max(low, offset - _NEAR)
-        for start in dict.fromkeys((near, low)):
+        for start in dict.fromkeys((max(low, offset - _NEAR), low)):
             found = (await self.bytes(start, offset)).rfind(b"\n")
-            if found >= 0 and start + found + 1 >= base:
-                return start + found + 1
             if found >= 0:
-                break
-        else:
-            return base
-        # The line began before `base`, which starts a piece only if there is no line feed in the CUT bytes before it.
-        return start + found + 1
+                # Either behind `base`, or what keeps `base` from being a cut.
+                return start + found + 1
+        if offset == base > 0 and await self.bytes(base, base + 1) == b"\n":
+            return await self.last_start(base - 1)
+        return base
 
     async def line_end(self, start: int) -> int:
         """Where the line that starts there ends: after its line feed, at the cut, or at the end of the file."""
-        limit = min(self.size, _limit(start))
+        limit = _limit(start)
         at = start
-        for step in (_NEAR, CUT * 2):
-            found = (await self.bytes(at, min(limit, at + step))).find(b"\n")
+        for step in (_NEAR, CUT * 2 + 1):
+            end = min(limit + 1, at + step)
+            found = (await self.bytes(at, end)).find(b"\n")
             if found >= 0:
                 return at + found + 1
-            at = min(limit, at + step)
-        return limit
+            at = end
+        return min(limit, self.size)
 
     async def first_start(self, offset: int) -> int:
         """The least line start that is not before an offset; the file's size when there is none."""
@@ -108,8 +106,8 @@ class LogText:
         for text in data.split(b"\n"):
             stop = at + len(text)
             while stop - at >= CUT and (limit := _limit(at)) <= stop:
-                # A cut needs bytes after it, or at least the file's end exactly there.
-                if limit == stop and stop < end:
+                if limit == stop < end:
+                    # The line feed stands where the cut would be.
                     break
                 found.append(RawLine(at, limit, number, text[: limit - at], limit < self.size))
                 text, at = text[limit - at :], limit

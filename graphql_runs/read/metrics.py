@@ -43,7 +43,9 @@ async def page_metrics(store: Store, choice: MetricChoice, *, after: Key | None,
     if choice.names is None and choice.non_finite is None and choice.order is MetricOrder.NAME:
         name = None if after is None else str(after.values[0])
         return await store.list_named(Metric, choice.run, after=name, first=first, contains=choice.contains)
-    found = sorted([metric async for metric in _chosen(store, choice)], key=lambda metric: _rank(choice, metric))
+    found = sorted(
+        [metric async for metric in _chosen(store, choice)], key=lambda metric: _rank(choice, metric)
+    )
     if after is not None:
         place = _comparable(choice, after.values)
         found = [metric for metric in found if _rank(choice, metric) > place]
@@ -77,7 +79,9 @@ async def _chosen(store: Store, choice: MetricChoice) -> AsyncIterator[Metric]:
         return
     after: str | None = None
     while True:
-        found = await store.list_named(Metric, choice.run, after=after, first=_CHUNK, contains=choice.contains)
+        found = await store.list_named(
+            Metric, choice.run, after=after, first=_CHUNK, contains=choice.contains
+        )
         for metric in found:
             if _fits(choice, metric):
                 yield metric

@@ -56,7 +56,9 @@ async def _resolve(store: Store, where: RunFilter, homes: Sequence[str]) -> RunF
             return Or(tuple([await _resolve(store, part, homes) for part in parts]))
         case Not(part):
             return Not(await _resolve(store, part, homes))
-        case Compare(AttributeField(attribute) as field, op, operand) if attribute in _NAMED and op is not Op.EXISTS:
+        case Compare(AttributeField(attribute) as field, op, operand) if (
+            attribute in _NAMED and op is not Op.EXISTS
+        ):
             found = await _ids(store, attribute, op, operand, homes)
             if op in (Op.NE, Op.NOT_IN):
                 return Compare(field, Op.NOT_IN, found) if found else Compare(field, Op.EXISTS, True)
@@ -73,14 +75,19 @@ async def _ids(
         return tuple(dict.fromkeys(id for name in names for id in _of_name(kind, str(name), homes)))
     if kind == "run":
         raise InvalidInput(
-            f"{attribute} is compared with ids: use eq, ne, in, notIn or exists, not {op}", field=str(attribute)
+            f"{attribute} is compared with ids: use eq, ne, in, notIn or exists, not {op}",
+            field=str(attribute),
         )
     matches = _matcher(op, str(operand))
     found: list[str] = []
     if kind == "workspace":
         found = [home.id for home in await every(store, Workspace, "") if matches(home.name)]
     for home in homes if kind != "workspace" else ():
-        named = await every(store, Experiment, home) if kind == "experiment" else await every(store, Cluster, home)
+        named = (
+            await every(store, Experiment, home)
+            if kind == "experiment"
+            else await every(store, Cluster, home)
+        )
         found += [record.id for record in named if matches(record.name)]
     if len(found) > MATCHES:
         raise LimitExceeded(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator
 
 import numpy as np
 
 from graphql_runs.model.points import Points
 from graphql_runs.store import segment
-from graphql_runs.store.port import Item, Store
+from graphql_runs.store.port import Store
+
+_AT_ONCE = 2 << 20
+"""Bytes of segments that are asked for in one read: few reads, and memory that is used again and again."""
 
 
 async def read_points(store: Store, metric: str, start: int, end: int) -> Points:
@@ -16,16 +19,21 @@ async def read_points(store: Store, metric: str, start: int, end: int) -> Points
 
     Arrays have shape (n,); a column that only some rows have is filled with NaN or None (`segment.concat`).
     """
-    if start >= end:
-        return nothing(start)
-    return join(await store.read(metric, start, end=end), start, end)
+    found = [piece async for piece in pieces(store, metric, start, end)]
+    return segment.concat(found) if found else nothing(start)
 
 
-def join(items: Sequence[Item], start: int, end: int) -> Points:
-    """Rows `[start, end)` of items that hold them."""
-    pieces = [cut(segment.decode(item.start, item.data), start, end) for item in items]
-    pieces = [piece for piece in pieces if len(piece)]
-    return segment.concat(pieces) if pieces else nothing(start)
+async def pieces(store: Store, metric: str, start: int, end: int) -> AsyncGenerator[Points]:
+    """The same rows in consecutive pieces as they are stored, none empty."""
+    row = start
+    while row < end:
+        items = await store.read(metric, row, end=end, limit=_AT_ONCE)
+        if not items:
+            return
+        for item in items:
+            # What was read before may have been merged into an item with what comes now.
+            yield cut(segment.decode(item.start, item.data), row, end)
+        row = items[-1].end
 
 
 def cut(points: Points, start: int, end: int) -> Points:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import InvalidInput
@@ -12,7 +13,7 @@ from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
 from graphql_runs.store.port import FoundRun, Named, R, Store
 
-KINDS: dict[str, type[Workspace | Cluster | Experiment | Run | Metric | LogFile | Artifact]] = {
+KINDS: dict[str, type[Any]] = {
     "workspace": Workspace,
     "cluster": Cluster,
     "experiment": Experiment,
@@ -69,7 +70,9 @@ async def find_run(store: Store, id: str, workspace: str | None = None, *, field
     """
     if ids.kind_of(id) == "run":
         [run] = await store.get(Run, [id])
-        return run if run is None or workspace is None or run.workspace == ids.workspace_id(workspace) else None
+        return (
+            run if run is None or workspace is None or run.workspace == ids.workspace_id(workspace) else None
+        )
     if workspace is not None:
         [run] = await store.get(Run, [ids.run_id(ids.workspace_id(workspace), id)])
         return run

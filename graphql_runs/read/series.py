@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,13 +15,13 @@ from graphql_runs.model.errors import InvalidInput, LimitExceeded
 from graphql_runs.model.points import Points
 from graphql_runs.model.records import ColumnType, Metric
 from graphql_runs.model.time import Micros
-from graphql_runs.read.downsample import kept_rows
-from graphql_runs.read.points import read_points
+from graphql_runs.read.downsample import Thinner, kept_rows
+from graphql_runs.read.points import pieces, read_points
 from graphql_runs.store import segment
 from graphql_runs.store.port import Store
 
 ROWS = 50_000_000
-"""The most rows that one call looks at; a curve over more needs a range of INDEX."""
+"""The most rows that are sorted or selected by x in one call. Rows that are in order as they stand have no limit."""
 LEAST_POINTS = 4
 
 
@@ -53,6 +54,15 @@ class SeriesData:
     restart_at: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """What is drawn over what: `x` is an axis or the name of a column, `y` the name of a column."""
+
+    x: XAxis | str
+    y: str
+    origin: Micros | None
+
+
 async def series(
     store: Store,
     metric: Metric,
@@ -68,48 +78,36 @@ async def series(
 
     At most `points` points (at least 4): all rows with `from_ <= x <= to`, or by `downsample.kept_rows` over them. A row
     without a step has its row number for one. `origin` is where RELATIVE_TIME starts, unless the first point is earlier.
-    Rows without a value in the column, or in x, are left out; rows whose x is NaN come last, and are in no range.
+    A row without a value in a column has NaN there; rows whose x is NaN come last, and are in no range.
 
-    Raises InvalidInput (field y, x, points or from) and LimitExceeded for more than `ROWS` rows.
+    Raises InvalidInput (field y, x, points or from) and LimitExceeded for more than `ROWS` rows that have to be sorted.
     """
     if points < LEAST_POINTS:
         raise InvalidInput(f"points must be at least {LEAST_POINTS}, {points} was given", field="points")
     if from_ is not None and to is not None and not from_ <= to:
         raise InvalidInput(f"from ({from_}) is greater than to ({to})", field="from")
-    y_name = _numeric(metric, column, "y")
-    x_name = None if isinstance(x, XAxis) else _numeric(metric, x, "x")
-    start, end = _rows(metric, x, from_, to)
-    if end - start > ROWS:
-        raise LimitExceeded(
-            f"{end - start} rows are more than one curve may look at ({ROWS}); give a range of INDEX", field="points"
-        )
-    rows = await read_points(store, metric.id, start, end)
-    if y_name is None or not len(rows):
+    y = _numeric(metric, column, "y")
+    if not isinstance(x, XAxis):
+        _numeric(metric, x, "x")
+    start, end = 0, metric.count
+    if x is XAxis.INDEX:
+        # A range of rows is known before reading.
+        start, end = _rows(end, from_, to)
+        from_ = to = None
+    if y is None or start >= end:
         nothing = np.empty(0, dtype=np.int64)
         return SeriesData(np.empty(0), np.empty(0), nothing, True, 0, nothing)
-    steps, given = _steps(rows)
-    restarts = _restarts(rows.start, steps, given)
-    y, present = _values(rows, y_name)
-    at = rows.at
-    if x_name is not None:
-        xs, x_present = _values(rows, x_name)
-        present = x_present if present is None else present if x_present is None else present & x_present
-    elif x is XAxis.STEP:
-        xs = steps
-    elif x is XAxis.INDEX:
-        xs = np.arange(rows.start, rows.end)
-    else:
-        xs = (at - _base(x, at, origin)) / 1e6
-    if present is not None:
-        xs, y, at = xs[present], y[present], at[present]
-    order = _order(xs, from_, to)
-    if order is not None:
-        xs, y, at = xs[order], y[order], at[order]
-    kept = kept_rows(y, points)
-    exact = len(kept) == len(y)
-    if exact:
-        return SeriesData(xs, y, at, True, len(y), restarts)
-    return SeriesData(xs[kept], y[kept], at[kept], False, len(y), restarts)
+    axes = _Axes(x, y, origin)
+    if end - start > points and from_ is None and to is None:
+        thinned = await _thinned(store, metric, axes, start, end, points)
+        if thinned is not None:
+            return thinned
+    if end - start > ROWS:
+        raise LimitExceeded(
+            f"{end - start} rows are more than can be sorted by x ({ROWS}); take x by INDEX, with a range",
+            field="points",
+        )
+    return _sorted(await read_points(store, metric.id, start, end), axes, from_, to, points)
 
 
 def steps_or_rows(points: Points) -> NDArray[Any]:
@@ -120,7 +118,55 @@ def steps_or_rows(points: Points) -> NDArray[Any]:
 def first_values(metric: Metric, points: Points) -> NDArray[Any]:
     """The points' values in the metric's first numeric column, NaN where there is none; shape (n,)."""
     name = _numeric(metric, None, "y")
-    return np.full(len(points), np.nan) if name is None else _values(points, name)[0]
+    return np.full(len(points), np.nan) if name is None else _values(points, name)
+
+
+async def _thinned(
+    store: Store, metric: Metric, axes: _Axes, start: int, end: int, points: int
+) -> SeriesData | None:
+    """The curve of rows that are in order of x as they stand, in one pass; None when some are not."""
+    thinner = Thinner(end - start, points)
+    restarts: list[NDArray[np.int64]] = []
+    last_x: Any = None
+    last_step: Any = None
+    base: int | None = None
+    async with aclosing(pieces(store, metric.id, start, end)) as found:
+        async for piece in found:
+            if base is None:
+                base = _base(axes, piece.at)
+            xs = _xs(piece, axes, base)
+            if not _ascending(xs, last_x):
+                return None
+            last_x = xs[-1]
+            if axes.x is not XAxis.STEP:
+                back, last_step = _restarts(piece, last_step)
+                restarts.append(back)
+            thinner.add(_values(piece, axes.y), xs, piece.at)
+    y, x, at = thinner.finish()
+    # Steps in ascending order never went back.
+    back = np.concatenate(restarts) if restarts else np.empty(0, dtype=np.int64)
+    return SeriesData(x, y, at, False, end - start, back)
+
+
+def _sorted(rows: Points, axes: _Axes, from_: float | None, to: float | None, points: int) -> SeriesData:
+    """The curve of any rows."""
+    at = rows.at
+    xs, ys = _xs(rows, axes, _base(axes, at)), _values(rows, axes.y)
+    inside = np.ones(len(rows), dtype=bool)
+    if from_ is not None:
+        inside &= xs >= from_
+    if to is not None:
+        inside &= xs <= to
+    if not inside.all():
+        xs, ys, at = xs[inside], ys[inside], at[inside]
+    if not _ascending(xs, None):
+        order = np.argsort(xs, kind="stable")
+        xs, ys, at = xs[order], ys[order], at[order]
+    total = len(ys)
+    if total > points:
+        kept = kept_rows(ys, points)
+        xs, ys, at = xs[kept], ys[kept], at[kept]
+    return SeriesData(xs, ys, at, len(ys) == total, total, _restarts(rows, None)[0])
 
 
 def _numeric(metric: Metric, name: str | None, field: str) -> str | None:
@@ -136,63 +182,67 @@ def _numeric(metric: Metric, name: str | None, field: str) -> str | None:
     raise InvalidInput(f"metric {metric.name!r} has no column {name[:80]!r}; it has {names}", field=field)
 
 
-def _rows(metric: Metric, x: XAxis | str, from_: float | None, to: float | None) -> tuple[int, int]:
-    """The rows to read: a range of INDEX is known before reading."""
-    if x is not XAxis.INDEX:
-        return 0, metric.count
-    start = 0 if from_ is None or from_ <= 0 else math.ceil(min(from_, metric.count))
-    end = metric.count if to is None or to >= metric.count else math.floor(max(to, -1.0)) + 1
+def _rows(count: int, from_: float | None, to: float | None) -> tuple[int, int]:
+    start = 0 if from_ is None or from_ <= 0 else math.ceil(min(from_, count))
+    end = count if to is None or to >= count else math.floor(max(to, -1.0)) + 1
     return start, end
 
 
-def _base(x: XAxis | str, at: NDArray[np.int64], origin: Micros | None) -> int:
-    """The microsecond that a time axis counts from."""
-    if x is not XAxis.RELATIVE_TIME:
+def _base(axes: _Axes, at: NDArray[np.int64]) -> int:
+    """The microsecond that a time axis counts from. In a first piece its first row stands for all: later ones come after
+    it, or the rows are not in order."""
+    if axes.x is not XAxis.RELATIVE_TIME:
         return 0
     first = int(at.min())
-    return first if origin is None else min(first, origin)
+    return first if axes.origin is None else min(first, axes.origin)
 
 
-def _steps(rows: Points) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def _xs(points: Points, axes: _Axes, base: int) -> NDArray[Any]:
+    """The x of every row; shape (n,)."""
+    match axes.x:
+        case XAxis.STEP:
+            return _steps(points)[0]
+        case XAxis.INDEX:
+            return np.arange(points.start, points.end)
+        case XAxis.TIME | XAxis.RELATIVE_TIME:
+            return (points.at - base) / 1e6
+    return _values(points, axes.x)
+
+
+def _ascending(xs: NDArray[Any], before: Any) -> bool:
+    """Nothing is less than what comes before it; NaN is in no order."""
+    return bool((xs[1:] >= xs[:-1]).all()) and (before is None or not len(xs) or bool(xs[0] >= before))
+
+
+def _steps(points: Points) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """The step of every row, its row number where none was given, and which were given (None: all)."""
-    numbers = np.arange(rows.start, rows.end)
-    if rows.steps is None:
-        return numbers, np.zeros(len(rows), dtype=bool)
-    missing = segment.step_missing(rows.steps)
+    if points.steps is None:
+        return np.arange(points.start, points.end), np.zeros(len(points), dtype=bool)
+    missing = segment.step_missing(points.steps)
     if not missing.any():
-        return rows.steps, None
-    return np.where(missing, numbers, rows.steps), ~missing
+        return points.steps, None
+    return np.where(missing, np.arange(points.start, points.end), points.steps), ~missing
 
 
-def _restarts(start: int, steps: NDArray[Any], given: NDArray[np.bool_] | None) -> NDArray[np.int64]:
-    rows = None if given is None else np.flatnonzero(given)
-    kept = steps if rows is None else steps[rows]
-    back = np.flatnonzero(kept[1:] < kept[:-1]) + 1
-    return (back if rows is None else rows[back]) + start
+def _restarts(points: Points, before: Any) -> tuple[NDArray[np.int64], Any]:
+    """Rows whose step is lower than the last one given before them, and the last step given."""
+    steps, given = _steps(points)
+    rows = np.arange(len(steps)) if given is None else np.flatnonzero(given)
+    if not len(rows):
+        return rows, before
+    kept = steps if given is None else steps[rows]
+    back = rows[1:][kept[1:] < kept[:-1]]
+    if before is not None and kept[0] < before:
+        back = np.concatenate([rows[:1], back])
+    return back + points.start, kept[-1]
 
 
-def _values(rows: Points, name: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """A numeric column, and which rows have a value in it (None: all)."""
-    values = rows.columns.get(name)
+def _values(points: Points, name: str) -> NDArray[Any]:
+    """A numeric column, NaN where a row has no value; shape (n,)."""
+    values = points.columns.get(name)
     if values is None:
-        return np.full(len(rows), np.nan), np.zeros(len(rows), dtype=bool)
+        return np.full(len(points), np.nan)
     if values.dtype != object:
-        return values, None
-    # A column that is missing from some rows, or that changed its type.
-    found = values.tolist()
-    present = np.array([value is not None for value in found], dtype=bool)
-    return np.array([np.nan if value is None else value for value in found], dtype=np.float64), present
-
-
-def _order(xs: NDArray[Any], from_: float | None, to: float | None) -> NDArray[Any] | None:
-    """The rows in range, sorted stably by x; None when that is all rows as they stand."""
-    ascending = bool((xs[1:] >= xs[:-1]).all())
-    if from_ is None and to is None:
-        return None if ascending else np.argsort(xs, kind="stable")
-    inside = np.ones(len(xs), dtype=bool)
-    if from_ is not None:
-        inside &= xs >= from_
-    if to is not None:
-        inside &= xs <= to
-    rows = np.flatnonzero(inside)
-    return rows if ascending else rows[np.argsort(xs[rows], kind="stable")]
+        return values
+    # Booleans with holes, or a column that changed its type.
+    return np.array([np.nan if value is None else value for value in values.tolist()], dtype=np.float64)

@@ -9,4 +9,8 @@ def capabilities(store: Store) -> list[str]:
     """What the store can do, one word each, then facts about it as `name=value`."""
     found = store.capabilities
     words = [name for name in ("change_notification", "explain") if getattr(found, name)]
-    return [*words, f"version={found.version}", *(f"{name}={value}" for name, value in sorted(found.facts.items()))]
+    return [
+        *words,
+        f"version={found.version}",
+        *(f"{name}={value}" for name, value in sorted(found.facts.items())),
+    ]

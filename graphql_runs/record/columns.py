@@ -102,7 +102,7 @@ def _array(values: Values, field: str) -> NDArray[Any]:
 
 def _integers(found: NDArray[Any], field: str) -> NDArray[Any]:
     low, high = int(found.min()), int(found.max())
-    if -_EXACT <= low and high <= _EXACT:
+    if low >= -_EXACT and high <= _EXACT:
         return found.astype(np.float64)
     if high >= 2**63:
         raise InvalidInput(f"{field} holds an integer beyond 64 bits", field=field)

@@ -38,10 +38,13 @@ class Merging:
     pause: float = 5.0
 
 
+_MERGING = Merging()
+
+
 class Compactor:
     """The background task of one server process."""
 
-    def __init__(self, store: Store, merging: Merging = Merging()) -> None:
+    def __init__(self, store: Store, merging: Merging = _MERGING) -> None:
         self._store = store
         self._merging = merging
         self._task: asyncio.Task[None] | None = None

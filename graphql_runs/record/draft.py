@@ -83,7 +83,7 @@ class Draft:
         """
         self._layer = _Layer()
         self._arrival = request.arrival
-        if request.writer is not None and request.sequence is not None and self._repeated(request):
+        if request.place is not None and self._repeated(request, *request.place):
             return False
         for operation in request.operations:
             self._operation(request, operation)
@@ -94,23 +94,19 @@ class Draft:
 
     # Writers
 
-    def _repeated(self, request: Request) -> bool:
-        assert request.writer is not None and request.sequence is not None
-        last = self._all.positions.get(request.writer) or self.known.positions.get(request.writer)
+    def _repeated(self, request: Request, writer: str, sequence: int) -> bool:
+        last = self._all.positions.get(writer) or self.known.positions.get(writer)
         expected = 0 if last is None else last.sequence + 1
-        if request.sequence > expected:
-            raise SequenceGap(
-                f"writer {request.writer!r} sent {request.sequence}, {expected} comes next", expected=expected
-            )
-        if last is not None and request.sequence <= last.sequence:
-            if request.sequence == last.sequence and request.digest != last.digest:
+        if sequence > expected:
+            raise SequenceGap(f"writer {writer!r} sent {sequence}, {expected} comes next", expected=expected)
+        if last is not None and sequence <= last.sequence:
+            if sequence == last.sequence and request.digest != last.digest:
                 raise SequenceConflict(
-                    f"writer {request.writer!r} sent {request.sequence} before, with a different content", field="sequence"
+                    f"writer {writer!r} sent {sequence} before, with a different content",
+                    field="sequence",
                 )
             return True
-        self._layer.positions[request.writer] = Position(
-            request.writer, request.sequence, request.digest, request.note
-        )
+        self._layer.positions[writer] = Position(writer, sequence, request.digest, request.note)
         return False
 
     # Operations
@@ -141,7 +137,8 @@ class Draft:
             parent = old.parent if operation.parent is None else request.run(operation.parent)
             if parent != old.parent:
                 raise InvalidInput(
-                    f"the parent of run {operation.run_id!r} is fixed and is not {operation.parent!r}", field="parent"
+                    f"the parent of run {operation.run_id!r} is fixed and is not {operation.parent!r}",
+                    field="parent",
                 )
             self._put_run(old, facts.declared_again(old, operation, experiment, cluster, self._limits))
             return
@@ -197,13 +194,17 @@ class Draft:
         piece = Points(metric.count, new.columns, new.steps, at)
         columns = _columns(metric, new.columns)
         values = next(
-            (new.columns[c.name] for c in columns if c.type is not ColumnType.TEXT and c.name in new.columns), None
+            (new.columns[c.name] for c in columns if c.type is not ColumnType.TEXT and c.name in new.columns),
+            None,
         )
         if metric.columns != columns:
             metric = replace(metric, columns=columns)
         self._layer.records[id] = carry_on(metric, values, new.steps, at)
         for before, error in (
-            (self._layer.points, InvalidInput(f"metric {new.metric!r} changes its columns within one call", field="columns")),
+            (
+                self._layer.points,
+                InvalidInput(f"metric {new.metric!r} changes its columns within one call", field="columns"),
+            ),
             (self._all.points, Full()),
         ):
             if id in before and segment.shape(before[id][-1]) != segment.shape(piece):
@@ -383,8 +384,8 @@ def _columns(metric: Metric, new: Mapping[str, NDArray[Any]]) -> tuple[Column, .
             known[name] = Column(name, ColumnType.FLOAT)
         else:
             raise InvalidInput(
-                f"column {name!r} of metric {metric.name!r} is {before.type}, {column.type} was given", field="columns"
+                f"column {name!r} of metric {metric.name!r} is {before.type}, {column.type} was given",
+                field="columns",
             )
     found = tuple(known.values())
     return metric.columns if found == metric.columns else found
-

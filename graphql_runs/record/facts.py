@@ -80,7 +80,9 @@ def placeholder(
     )
 
 
-def declared_again(run: Run, operation: DeclareRun, experiment: str, cluster: str | None, limits: RecordLimits) -> Run:
+def declared_again(
+    run: Run, operation: DeclareRun, experiment: str, cluster: str | None, limits: RecordLimits
+) -> Run:
     """What a further declaration changes: unknown fields are filled, given ones updated, maps merged by key."""
     changes = _given(operation, _DECLARED)
     changes |= {"name": operation.name, "experiment": experiment if run.placeholder else run.experiment}
@@ -119,6 +121,9 @@ def _maps(run: Run, operation: DeclareRun | Annotate, limits: RecordLimits) -> d
         if given:
             merged = {**getattr(run, name), **given}
             if len(merged) > limits.keys:
-                raise LimitExceeded(f"run {run.run_id!r} would have {len(merged)} {name}, the limit is {limits.keys}", field=name)
+                raise LimitExceeded(
+                    f"run {run.run_id!r} would have {len(merged)} {name}, the limit is {limits.keys}",
+                    field=name,
+                )
             changes[name] = merged
     return changes

@@ -16,7 +16,14 @@ import structlog
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound, RunsError
-from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun, DescribeCluster, LogText, RunOperation
+from graphql_runs.model.operation import (
+    AddArtifact,
+    Annotate,
+    DeclareRun,
+    DescribeCluster,
+    LogText,
+    RunOperation,
+)
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
 from graphql_runs.model.time import now
@@ -24,11 +31,12 @@ from graphql_runs.record.cluster import described
 from graphql_runs.record.draft import Draft, Full, Known, T
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.request import NewPoints, Recorded, Request, prepare
-from graphql_runs.record.validation import check_name, check_run_id, check_text
+from graphql_runs.record.validation import check_name, check_text
 from graphql_runs.store.port import Loose, Position, Store, TreeRecord, journal_of
 
 log = structlog.get_logger(__name__)
 
+_LIMITS = RecordLimits()
 _REMEMBERED_TREES = 256
 _REMEMBERED_RECORDS = 50_000
 _REMEMBERED_ROOTS = 100_000
@@ -39,7 +47,7 @@ _ATTEMPTS = 200
 class Recorder:
     """The write path of one server process. One per store and process; `close` waits for what was taken."""
 
-    def __init__(self, store: Store, limits: RecordLimits = RecordLimits()) -> None:
+    def __init__(self, store: Store, limits: RecordLimits = _LIMITS) -> None:
         self._store = store
         self._limits = limits
         self._trees: OrderedDict[str, Known] = OrderedDict()
@@ -72,8 +80,12 @@ class Recorder:
         found = await self._ensure(
             Experiment(ids.experiment_id(home, name), home, name, now(), description, dict(tags or {}))
         )
-        if (description is not None and found.description != description) or (tags and found.tags != dict(tags)):
-            raise AlreadyExists(f"experiment {name!r} exists with another description or other tags", field="name")
+        if (description is not None and found.description != description) or (
+            tags and found.tags != dict(tags)
+        ):
+            raise AlreadyExists(
+                f"experiment {name!r} exists with another description or other tags", field="name"
+            )
         return found
 
     async def describe_cluster(self, workspace: str, cluster: DescribeCluster) -> Cluster:
@@ -117,7 +129,9 @@ class Recorder:
         if self._closed:
             raise RunsError("the recorder is closed")
         if (writer is None) != (sequence is None):
-            raise InvalidInput("writer and sequence go together", field="writer" if writer is None else "sequence")
+            raise InvalidInput(
+                "writer and sequence go together", field="writer" if writer is None else "sequence"
+            )
         if writer is not None and sequence is not None:
             check_name(writer, "writer", self._limits)
             if sequence < 0:
@@ -208,13 +222,19 @@ class Recorder:
             found.setdefault(root, operation.run_id)
         if len(found) > 1:
             one, other, *_ = found.values()
-            raise InvalidInput(f"runs {one!r} and {other!r} lie in different run trees; one call writes to one", field="run")
+            raise InvalidInput(
+                f"runs {one!r} and {other!r} lie in different run trees; one call writes to one", field="run"
+            )
         return next(iter(found))
 
     async def _root_of_new(self, request: Request, operation: DeclareRun, new: Mapping[str, str]) -> str:
         if operation.parent is None:
             return request.run(operation.run_id)
-        above = [operation.parent] if operation.root in (None, operation.parent) else [operation.parent, operation.root or ""]
+        above = (
+            [operation.parent]
+            if operation.root in (None, operation.parent)
+            else [operation.parent, operation.root or ""]
+        )
         for run_id in above:
             run = request.run(run_id)
             if root := new.get(run) or await self._root_of(run):
@@ -313,9 +333,7 @@ class Recorder:
         for request in requests:
             if request.writer is not None and request.writer not in known.positions:
                 writers[request.writer] = None
-            for kind, id in _looked_at(request):
-                if id not in known.records:
-                    wanted[id] = kind
+            wanted |= {id: kind for kind, id in _looked_at(request) if id not in known.records}
         await self._fetch_kind(known, Run, wanted)
         await self._fetch_kind(known, Metric, wanted)
         await self._fetch_kind(known, LogFile, wanted)
@@ -339,7 +357,9 @@ class Recorder:
                 continue
             run = request.run(run_id)
             if known.records.get(run) is None and run not in request.numbers:
-                request.numbers[run] = await self._store.next_number(request.experiments[operation.experiment])
+                request.numbers[run] = await self._store.next_number(
+                    request.experiments[operation.experiment]
+                )
 
     def _remember(self, known: Known) -> None:
         if len(known.records) > _REMEMBERED_RECORDS:
@@ -378,5 +398,9 @@ def _looked_at(request: Request) -> list[tuple[type[TreeRecord], str]]:
             case AddArtifact():
                 found.append((Artifact, ids.artifact_id(run, operation.path)))
             case DeclareRun():
-                found.extend((Run, request.run(above)) for above in (operation.parent, operation.root) if above is not None)
+                found.extend(
+                    (Run, request.run(above))
+                    for above in (operation.parent, operation.root)
+                    if above is not None
+                )
     return found

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import InvalidInput, LimitExceeded
-from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun, LogPoints, LogRows, LogText, RunOperation, SetStatus
+from graphql_runs.model.operation import (
+    AddArtifact,
+    Annotate,
+    DeclareRun,
+    LogPoints,
+    LogRows,
+    LogText,
+    RunOperation,
+    SetStatus,
+)
 from graphql_runs.model.records import MetricKind
 from graphql_runs.model.time import Micros
 from graphql_runs.record import columns
@@ -76,6 +85,11 @@ class Request:
         return ids.run_id(self.workspace, run_id)
 
     @property
+    def place(self) -> tuple[str, int] | None:
+        """Writer and sequence, of a call that has them."""
+        return None if self.writer is None or self.sequence is None else (self.writer, self.sequence)
+
+    @property
     def runs(self) -> tuple[str, ...]:
         """Server ids of the runs named, in order of first mention."""
         return tuple(dict.fromkeys(self.run(operation.run_id) for operation in self.operations))
@@ -96,7 +110,9 @@ def prepare(operations: Sequence[RunOperation], limits: RecordLimits) -> tuple[l
     if not operations:
         raise InvalidInput("there is nothing to record", field="operations")
     if len(operations) > limits.operations:
-        raise LimitExceeded(f"{len(operations)} operations in one call, the limit is {limits.operations}", field="operations")
+        raise LimitExceeded(
+            f"{len(operations)} operations in one call, the limit is {limits.operations}", field="operations"
+        )
     prepared: list[Prepared] = []
     digest = hashlib.blake2b(digest_size=16)
     points = text = 0
@@ -120,7 +136,9 @@ def prepare(operations: Sequence[RunOperation], limits: RecordLimits) -> tuple[l
     if points > limits.points:
         raise LimitExceeded(f"{points} points in one call, the limit is {limits.points}", field="points")
     if text > limits.text_bytes:
-        raise LimitExceeded(f"{text} bytes of log text in one call, the limit is {limits.text_bytes}", field="logs")
+        raise LimitExceeded(
+            f"{text} bytes of log text in one call, the limit is {limits.text_bytes}", field="logs"
+        )
     return prepared, digest.digest()
 
 
@@ -132,7 +150,8 @@ def _points(operation: LogPoints | LogRows, field_name: str, limits: RecordLimit
             raise InvalidInput(f"{field_name}.columns is empty", field=f"{field_name}.columns")
         if len(operation.columns) > limits.columns:
             raise LimitExceeded(
-                f"{field_name} has {len(operation.columns)} columns, the limit is {limits.columns}", field=field_name
+                f"{field_name} has {len(operation.columns)} columns, the limit is {limits.columns}",
+                field=field_name,
             )
         found = {}
         for name, values in operation.columns.items():

@@ -54,14 +54,20 @@ def _latest(evidence: Sequence[StatusEvidence]) -> StatusEvidence | None:
 
 def _known(evidence: Sequence[StatusEvidence], statement: StatusEvidence) -> bool:
     """The same words again: at the same time, or as the latest of that kind from the same source."""
-    same_kind = [old for old in evidence if old.reported == statement.reported and old.source == statement.source]
-    if any((old.status, old.at, old.original) == (statement.status, statement.at, statement.original) for old in same_kind):
+    same_kind = [
+        old for old in evidence if old.reported == statement.reported and old.source == statement.source
+    ]
+    if any(
+        (old.status, old.at, old.original) == (statement.status, statement.at, statement.original)
+        for old in same_kind
+    ):
         return True
     latest = _latest(same_kind)
     return (
         latest is not None
         and latest is _latest([old for old in evidence if old.reported == statement.reported])
-        and (latest.status, latest.original, latest.detail) == (statement.status, statement.original, statement.detail)
+        and (latest.status, latest.original, latest.detail)
+        == (statement.status, statement.original, statement.detail)
         and statement.at >= latest.at
     )
 
@@ -73,13 +79,18 @@ def _bounded(evidence: tuple[StatusEvidence, ...], limit: int) -> tuple[StatusEv
     count = int(folded.original or 1) if folded.source == "folded" else 1
     kept, rest = rest[0], rest[1:]
     summary = replace(
-        kept, source="folded", original=str(count + 1), detail=f"{count + 1} earlier statements were folded into this one"
+        kept,
+        source="folded",
+        original=str(count + 1),
+        detail=f"{count + 1} earlier statements were folded into this one",
     )
     return (first, summary, *rest)
 
 
 def _first_running(evidence: Sequence[StatusEvidence]) -> int | None:
-    return min((statement.at for statement in evidence if statement.status is RunStatus.RUNNING), default=None)
+    return min(
+        (statement.at for statement in evidence if statement.status is RunStatus.RUNNING), default=None
+    )
 
 
 def _ended(run: Run, decided: StatusEvidence) -> int | None:

@@ -7,7 +7,15 @@ from pathlib import PurePosixPath
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import InvalidInput, LimitExceeded
-from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun, LogPoints, LogRows, LogText, RunOperation
+from graphql_runs.model.operation import (
+    AddArtifact,
+    Annotate,
+    DeclareRun,
+    LogPoints,
+    LogRows,
+    LogText,
+    RunOperation,
+)
 from graphql_runs.record.limits import RecordLimits
 
 
@@ -25,7 +33,9 @@ def check_run_id(text: str, field: str, limits: RecordLimits) -> str:
     """A producer's run id: a name that does not look like one of the server's ids."""
     check_name(text, field, limits)
     if ids.kind_of(text) is not None:
-        raise InvalidInput(f"{field} has the shape of a server id, which a producer's id must not: {text!r}", field=field)
+        raise InvalidInput(
+            f"{field} has the shape of a server id, which a producer's id must not: {text!r}", field=field
+        )
     return text
 
 
@@ -70,9 +80,13 @@ def check_operation(operation: RunOperation, field: str, limits: RecordLimits) -
             if operation.parent == operation.run_id:
                 raise InvalidInput(f"{field}.parent: a run cannot be its own parent", field=f"{field}.parent")
             if operation.root is not None and operation.parent is None and operation.root != operation.run_id:
-                raise InvalidInput(f"{field}.root: a run without a parent is its own root", field=f"{field}.root")
+                raise InvalidInput(
+                    f"{field}.root: a run without a parent is its own root", field=f"{field}.root"
+                )
             if operation.heartbeat_seconds is not None and not 0 < operation.heartbeat_seconds < 1e9:
-                raise InvalidInput(f"{field}.heartbeatSeconds must be positive", field=f"{field}.heartbeatSeconds")
+                raise InvalidInput(
+                    f"{field}.heartbeatSeconds must be positive", field=f"{field}.heartbeatSeconds"
+                )
             _check_facts(operation, field, limits)
         case Annotate():
             _check_facts(operation, field, limits)
@@ -106,4 +120,6 @@ def _check_size(text: str, field: str, limit: int) -> None:
     except UnicodeEncodeError as error:
         raise InvalidInput(f"{field} is not valid Unicode: {error}", field=field) from error
     if size > limit:
-        raise LimitExceeded(f"{field} is {size} bytes long, the limit is {limit}: {text[:40]!r}…", field=field)
+        raise LimitExceeded(
+            f"{field} is {size} bytes long, the limit is {limit}: {text[:40]!r}…", field=field
+        )

@@ -1,7 +1,5 @@
 """Output files."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import strawberry

@@ -17,15 +17,15 @@ from graphql_runs.schema.server import Source
 from graphql_runs.schema.subscription import Subscription
 
 
-def build_schema(limits: SchemaLimits = SchemaLimits()) -> RunsSchema:
-    """The schema that is served."""
+def build_schema(limits: SchemaLimits | None = None) -> RunsSchema:
+    """The schema that is served, with the default limits unless others are given."""
     return RunsSchema(
-        Query,
-        Mutation,
-        Subscription,
+        limits or SchemaLimits(),
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
         types=[LogFile, Metric, Artifact, Source],
         config=StrawberryConfig(scalar_map=SCALARS),
-        limits=limits,
     )
 
 

@@ -1,7 +1,5 @@
 """Clusters, as a compute page shows them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,7 +12,7 @@ from graphql_runs.model.status import StatusClass
 from graphql_runs.read.clusters import node_states
 from graphql_runs.schema import enums as enums
 from graphql_runs.schema.connection import After, First
-from graphql_runs.schema.context import Info
+from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import RunRef, WorkspaceRef
@@ -58,8 +56,8 @@ class ClusterNode:
     port: int | None = field("The port to reach it at.", of=lambda place: place.node.port)
 
 
-async def _workspace(root: Parent, info: Info) -> records.Workspace | None:
-    return await info.context.load(records.Workspace, root.workspace)
+def _workspace(root: Parent, info: Info) -> Loaded[records.Workspace]:
+    return info.context.load(records.Workspace, root.workspace)
 
 
 async def _runs(
@@ -88,7 +86,9 @@ def _portal_url(root: Parent, info: Info) -> str:
     return info.context.url(f"/clusters/{root.id}")
 
 
-@strawberry.type(description="A compute target: training cluster, SLURM partition, Kubernetes namespace, one machine.")
+@strawberry.type(
+    description="A compute target: training cluster, SLURM partition, Kubernetes namespace, one machine."
+)
 class Cluster(Node):
     name: str = field("Its name, unique in the workspace.")
     workspace: WorkspaceRef = field("The workspace it is in.", _workspace)
@@ -108,4 +108,6 @@ class Cluster(Node):
     runs: RunConnection = field("Its queued and active runs; finished ones leave the list.", _runs)
     live_cursor: str = field("The cluster and its runs as of this answer.", _live_cursor)
     portal_url: str = field("The page of this cluster on this server.", _portal_url)
-    origin_url: str | None = field("The page of this cluster in its own system.", of=lambda cluster: cluster.portal_url)
+    origin_url: str | None = field(
+        "The page of this cluster in its own system.", of=lambda cluster: cluster.portal_url
+    )

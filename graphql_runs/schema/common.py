@@ -1,7 +1,5 @@
 """Small types that many others show."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import strawberry

@@ -1,7 +1,5 @@
 """Pages of lists, as Relay has them: https://relay.dev/graphql/connections.htm"""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -20,7 +18,9 @@ T = TypeVar("T")
 N = TypeVar("N", Workspace, Cluster, Experiment, Metric, LogFile, Artifact)
 
 First = Annotated[int, argument("How many entries the page has at most.")]
-After = Annotated[str | None, argument("Begin after the entry with this cursor; the page before ends at its endCursor.")]
+After = Annotated[
+    str | None, argument("Begin after the entry with this cursor; the page before ends at its endCursor.")
+]
 
 
 @dataclass(slots=True)
@@ -55,7 +55,9 @@ class Page(Generic[T]):
 @strawberry.type(description="Where a page lies in its list.")
 class PageInfo:
     has_next_page: bool = field("There are entries after this page.", of=lambda page: page.has_next)
-    has_previous_page: bool = field("There may be entries before this page.", of=lambda page: page.has_previous)
+    has_previous_page: bool = field(
+        "There may be entries before this page.", of=lambda page: page.has_previous
+    )
     start_cursor: str | None = field(
         "The cursor of the page's first entry.",
         of=lambda page: page.start or (page.cursor(0) if page.nodes else None),

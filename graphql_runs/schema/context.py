@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import strawberry
 
@@ -19,6 +19,7 @@ from graphql_runs.record.recorder import Recorder
 from graphql_runs.schema.limits import SchemaLimits
 from graphql_runs.schema.loaders import Loader
 
+T = TypeVar("T")
 R = TypeVar("R", Workspace, Cluster, Experiment, Run, Metric, LogFile, Artifact)
 
 
@@ -49,9 +50,13 @@ class Context:
             found = self._loaders[kind] = Loader(partial(get, self.store, kind))
         return found
 
-    async def load(self, kind: type[R], id: str) -> R | None:
-        """A record by its server id, through its loader."""
-        found = self.loader(kind).load(id)
+    def load(self, kind: type[R], id: str) -> R | Awaitable[R | None] | None:
+        """A record by its server id, for a resolver to return: there at once if it was read before."""
+        return self.loader(kind).load(id)
+
+    async def get(self, kind: type[R], id: str) -> R | None:
+        """A record by its server id, through the same loader."""
+        found = self.load(kind, id)
         return await found if isinstance(found, Awaitable) else found
 
     def forget(self, id: str) -> None:
@@ -69,4 +74,6 @@ class Context:
         return replace(self, cursors={}, _loaders={})
 
 
+Loaded: TypeAlias = T | Awaitable[T | None] | None
+"""What a resolver may return: a value, none, or an awaitable of it."""
 Info = strawberry.Info[Context, None]

@@ -11,9 +11,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
-    DocumentNode, FieldNode, FragmentDefinitionNode, FragmentSpreadNode, GraphQLError, GraphQLField, GraphQLNamedType,
-    GraphQLSchema, InlineFragmentNode, IntValueNode, ListValueNode, OperationDefinitionNode, SelectionSetNode, ValueNode,
-    VariableNode, get_named_type, get_nullable_type, is_leaf_type, is_list_type,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_leaf_type,
+    is_list_type,
 )  # fmt: skip
 
 from graphql_runs.schema.limits import SchemaLimits
@@ -101,7 +117,9 @@ class _Estimate:
         if is_leaf_type(kind):
             return 0
         pages = [value for key in ("first", "last") if isinstance(value := values.get(key), int)]
-        points = values.get("points") if name == "series" else max(pages, default=0) if name == "rows" else None
+        points = (
+            values.get("points") if name == "series" else max(pages, default=0) if name == "rows" else None
+        )
         if isinstance(points, int):
             return 1 + min(points, self._limits.points) // POINTS
         below = self.of(kind, node.selection_set, max(pages, default=None))

@@ -1,11 +1,11 @@
 """Errors as clients see them: those meant for them with their code, all others masked.
 
-    GRAPHQL_PARSE_FAILED       the document is not GraphQL
-    GRAPHQL_VALIDATION_FAILED  the document does not fit the schema
-    BAD_USER_INPUT             a variable or an argument is wrong
-    LIMIT_EXCEEDED             the operation asks for too much
-    INTERNAL                   a bug; the message carries the id that the server's log has
-    …                          the codes of `model.errors`
+GRAPHQL_PARSE_FAILED       the document is not GraphQL
+GRAPHQL_VALIDATION_FAILED  the document does not fit the schema
+BAD_USER_INPUT             a variable or an argument is wrong
+LIMIT_EXCEEDED             the operation asks for too much
+INTERNAL                   a bug; the message carries the id that the server's log has
+…                          the codes of `model.errors`
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from graphql_runs.model.errors import RunsError
 
 log = structlog.get_logger(__name__)
 
-_DEEP = "the document is nested too deeply"
+# How graphql-core 3.3 words it: Variable '$input' has invalid value at .points[0].values: …
+_VARIABLE = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<place>[^\s:]+))?:")
 
 
 def shown(error: GraphQLError, *, executing: bool) -> GraphQLError:
@@ -40,7 +41,11 @@ def shown(error: GraphQLError, *, executing: bool) -> GraphQLError:
 
 
 def _extensions(message: str, executing: bool) -> dict[str, object]:
-    return {"code": "BAD_USER_INPUT" if executing else "GRAPHQL_VALIDATION_FAILED"}
+    if not executing:
+        return {"code": "GRAPHQL_VALIDATION_FAILED"}
+    found = _VARIABLE.match(message)
+    place = {} if found is None else {"field": f"{found['name']}{found['place'] or ''}"}
+    return {"code": "BAD_USER_INPUT", **place}
 
 
 def _masked(error: GraphQLError, cause: BaseException) -> GraphQLError:
@@ -53,5 +58,11 @@ def _masked(error: GraphQLError, cause: BaseException) -> GraphQLError:
 def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:
     """The same error in other words; where it happened stays."""
     return GraphQLError(
-        message, error.nodes, error.source, error.positions, error.path, original_error=None, extensions=extensions
+        message,
+        error.nodes,
+        error.source,
+        error.positions,
+        error.path,
+        original_error=None,
+        extensions=extensions,
     )

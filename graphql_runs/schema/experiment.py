@@ -1,14 +1,12 @@
 """Experiments."""
 
-from __future__ import annotations
-
 import strawberry
 
 from graphql_runs.model import records
 from graphql_runs.model.filter import Attribute
 from graphql_runs.schema.common import KeyValue, pairs
 from graphql_runs.schema.connection import After, First
-from graphql_runs.schema.context import Info
+from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.field import field
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import WorkspaceRef
@@ -18,12 +16,17 @@ from graphql_runs.schema.scalars import DateTime
 Parent = strawberry.Parent[records.Experiment]
 
 
-async def _workspace(root: Parent, info: Info) -> records.Workspace | None:
-    return await info.context.load(records.Workspace, root.workspace)
+def _workspace(root: Parent, info: Info) -> Loaded[records.Workspace]:
+    return info.context.load(records.Workspace, root.workspace)
 
 
 async def _runs(
-    root: Parent, info: Info, filter: Filter = None, order_by: OrderBy = None, first: First = 50, after: After = None
+    root: Parent,
+    info: Info,
+    filter: Filter = None,
+    order_by: OrderBy = None,
+    first: First = 50,
+    after: After = None,
 ) -> RunPage:
     scope = equals(Attribute.EXPERIMENT, root.id)
     return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)

@@ -1,7 +1,5 @@
 """RunFilter and RunOrder: what clients write, and the conditions and orders of `model.filter` that it becomes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
@@ -10,12 +8,30 @@ import strawberry
 from graphql_runs.model import filter as conditions
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import (
-    And, Attribute, AttributeField, Bag, BagField, Compare, MetricField, Not, Op, Or, Order, Stat,
+    And,
+    Attribute,
+    AttributeField,
+    Bag,
+    BagField,
+    Compare,
+    MetricField,
+    Not,
+    Op,
+    Or,
+    Order,
+    Stat,
 )  # fmt: skip
 from graphql_runs.schema.enums import Direction, Nulls, describe
 from graphql_runs.schema.field import field, optional
 from graphql_runs.schema.match import (
-    FloatMatch, IntMatch, KeyedMatch, MetricMatch, StatusMatch, StringMatch, TimeMatch, comparisons,
+    FloatMatch,
+    IntMatch,
+    KeyedMatch,
+    MetricMatch,
+    StatusMatch,
+    StringMatch,
+    TimeMatch,
+    comparisons,
 )  # fmt: skip
 
 DEPTH = 16
@@ -28,15 +44,15 @@ ORDERS = 8
 
 @strawberry.input(
     description=(
-        "Conditions on runs; all that are given have to hold. A missing value, and NaN, fail every comparison: ask for "
-        "missing ones with `exists: false`. workspace, experiment and cluster take names or ids, parent and root the "
+        "Conditions on runs; all that are given have to hold. A missing value fails every comparison, and NaN counts as "
+        "missing: ask for these with `exists: false`. workspace, experiment and cluster take names or ids, parent and root the "
         "producer's or the server's ids."
     )
 )
 class RunFilter:
-    and_: list[RunFilter] | None = optional("All of these hold.", name="and")
-    or_: list[RunFilter] | None = optional("One of these holds.", name="or")
-    not_: RunFilter | None = optional("This does not hold.", name="not")
+    and_: list["RunFilter"] | None = optional("All of these hold.", name="and")
+    or_: list["RunFilter"] | None = optional("One of these holds.", name="or")
+    not_: "RunFilter | None" = optional("This does not hold.", name="not")
     id: StringMatch | None = optional("The server's id.")
     run_id: StringMatch | None = optional("The producer's id.")
     number: IntMatch | None = optional("The number within the experiment.")
@@ -119,7 +135,9 @@ class RunColumn:
     property: str | None = optional("A property, by key.", strawberry.UNSET)
 
 
-@strawberry.input(description="One criterion to sort runs by. Ties are broken by the next one, in the end by id.")
+@strawberry.input(
+    description="One criterion to sort runs by. Ties are broken by the next one, in the end by id."
+)
 class RunOrder:
     by: RunColumn = field("What to sort by.")
     direction: Direction = optional("Smallest or largest first.", Direction.ASC)
@@ -143,7 +161,8 @@ def run_order(given: Sequence[RunOrder] | None, place: str = "orderBy") -> tuple
     if len(given) > ORDERS:
         raise InvalidInput(f"{place} has {len(given)} entries, the limit is {ORDERS}", field=place)
     return tuple(
-        Order(_column(entry.by), entry.direction is Direction.DESC, entry.nulls is Nulls.FIRST) for entry in given
+        Order(_column(entry.by), entry.direction is Direction.DESC, entry.nulls is Nulls.FIRST)
+        for entry in given
     )
 
 
@@ -164,7 +183,8 @@ def _conditions(given: RunFilter, place: str, depth: int) -> Iterator[conditions
     for name, parts in (("and", given.and_), ("or", given.or_)):
         if parts is not None:
             below = tuple(
-                And(tuple(_conditions(part, f"{place}.{name}[{index}]", depth + 1))) for index, part in enumerate(parts)
+                And(tuple(_conditions(part, f"{place}.{name}[{index}]", depth + 1)))
+                for index, part in enumerate(parts)
             )
             yield And(below) if name == "and" else Or(below)
     if given.not_ is not None:
@@ -179,7 +199,9 @@ def _conditions(given: RunFilter, place: str, depth: int) -> Iterator[conditions
         if match := getattr(given, bag.value):
             yield from comparisons(match, BagField(bag, match.key), f"{place}.{bag}")
     if given.metric is not None:
-        yield from comparisons(given.metric, MetricField(given.metric.name, given.metric.stat), f"{place}.metric")
+        yield from comparisons(
+            given.metric, MetricField(given.metric.name, given.metric.stat), f"{place}.metric"
+        )
         if given.metric.non_finite is not None:
             some = Compare(MetricField(given.metric.name, Stat.FIRST_NON_FINITE_STEP), Op.EXISTS, True)
             yield some if given.metric.non_finite else Not(some)

@@ -1,7 +1,5 @@
 """What mutations are given."""
 
-from __future__ import annotations
-
 import strawberry
 
 from graphql_runs.model.records import LogStream, MetricKind
@@ -102,7 +100,9 @@ class LogInput:
     complete: bool | None = optional("The file will not grow any more.")
 
 
-@strawberry.input(description="What happened to one run, as one durable batch: all of it is written or nothing.")
+@strawberry.input(
+    description="What happened to one run, as one durable batch: all of it is written or nothing."
+)
 class RecordInput:
     run: strawberry.ID = field("The run: the server's id, or the producer's if only one workspace has it.")
     writer: str | None = optional(
@@ -119,7 +119,9 @@ class RecordInput:
     params: list[KeyValueInput] | None = optional("Parameters, merged by key.")
     properties: list[KeyValueInput] | None = optional("Properties, merged by key.")
     exit_code: int | None = optional("The exit code of its process.")
-    heartbeat_at: DateTime | None = optional("A sign of life. Points, rows and log text are signs of life by themselves.")
+    heartbeat_at: DateTime | None = optional(
+        "A sign of life. Points, rows and log text are signs of life by themselves."
+    )
 
 
 @strawberry.input(description="Why a run failed.")
@@ -169,7 +171,9 @@ class UpdateRunInput:
 
 @strawberry.input(description="How many nodes are in a state.")
 class NodeStateInput:
-    state: str = field("The state: idle, running, preparing, unusable, leaving, preempted, or any other word.")
+    state: str = field(
+        "The state: idle, running, preparing, unusable, leaving, preempted, or any other word."
+    )
     count: int = field("How many nodes are in it.")
 
 
@@ -194,6 +198,8 @@ class UpsertClusterInput:
     max_nodes: int | None = optional("The most nodes it grows to.")
     current_nodes: int | None = optional("How many nodes it has.")
     target_nodes: int | None = optional("How many nodes it is growing or shrinking to.")
-    node_states: list[NodeStateInput] | None = optional("How many nodes are in which state, instead of what it has.")
+    node_states: list[NodeStateInput] | None = optional(
+        "How many nodes are in which state, instead of what it has."
+    )
     nodes: list[ClusterNodeInput] | None = optional("Its nodes, instead of those it has.")
     portal_url: str | None = optional("The page of this cluster in its own system; shown as originUrl.")

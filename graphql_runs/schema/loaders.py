@@ -21,7 +21,7 @@ class Loader(Generic[T]):
         self._asked: dict[str, asyncio.Future[T | None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def load(self, id: str) -> T | None | Awaitable[T | None]:
+    def load(self, id: str) -> T | Awaitable[T | None] | None:
         """The value if it is known, else an awaitable of it."""
         if id in self._known:
             return self._known[id]

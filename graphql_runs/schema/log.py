@@ -1,7 +1,5 @@
 """Log files and their lines."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
@@ -38,13 +36,15 @@ class ShownLine:
 
 
 async def _line_run_id(root: strawberry.Parent[ShownLine], info: Info) -> str | None:
-    run = await info.context.load(RunRecord, root.log.run)
+    run = await info.context.get(RunRecord, root.log.run)
     return None if run is None else run.run_id
 
 
 @strawberry.type(description="A line of a log file.")
 class LogLine:
-    number: float = field("Its number, from 1: the line feeds before it, and one.", of=lambda shown: shown.line.number)
+    number: float = field(
+        "Its number, from 1: the line feeds before it, and one.", of=lambda shown: shown.line.number
+    )
     offset: float = field("The byte of the file where it starts.", of=lambda shown: shown.line.offset)
     at: DateTime | None = field(
         "When it was written, if it begins with a time; one without a zone is taken as UTC.",
@@ -54,7 +54,8 @@ class LogLine:
         "How serious it is, if it says so near its beginning.", of=lambda shown: shown.line.level
     )
     text: str = field(
-        "Its text without the line feed; bytes that are not UTF-8 are shown as �.", of=lambda shown: shown.line.text
+        "Its text without the line feed; bytes that are not UTF-8 are shown as �.",
+        of=lambda shown: shown.line.text,
     )
     continues: bool = field(
         "The line is longer than a mebibyte and is given in pieces; this is not the last one.",
@@ -62,7 +63,9 @@ class LogLine:
     )
     path: str = field("The file it is of.", of=lambda shown: shown.log.path)
     run_id: str = field("The producer's id of the run it is of.", _line_run_id)
-    rank: int | None = field("The rank of the process that wrote it, if known.", of=lambda shown: shown.log.rank)
+    rank: int | None = field(
+        "The rank of the process that wrote it, if known.", of=lambda shown: shown.log.rank
+    )
 
 
 @strawberry.type(
@@ -81,7 +84,9 @@ async def _lines(
     root: strawberry.Parent[records.LogFile],
     info: Info,
     view: Annotated[LogView, argument("How the bytes of the file become lines.")] = LogView.RENDERED,
-    first: Annotated[int | None, argument("The first so many lines; 100 if neither first nor last is given.")] = None,
+    first: Annotated[
+        int | None, argument("The first so many lines; 100 if neither first nor last is given.")
+    ] = None,
     last: Annotated[int | None, argument("The last so many lines instead: `last: 200` is the tail.")] = None,
     after: Annotated[str | None, argument("Only lines after the one with this cursor.")] = None,
     before: Annotated[str | None, argument("Only lines before the one with this cursor.")] = None,

@@ -1,7 +1,5 @@
 """Inputs that compare one value, and how they become conditions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import fields
 
@@ -54,7 +52,7 @@ class IntMatch:
     gte: int | None = optional(_GTE)
 
 
-@strawberry.input(description="Conditions on a number; all that are given have to hold. NaN matches nothing but exists.")
+@strawberry.input(description="Conditions on a number; all that are given have to hold.")
 class FloatMatch:
     eq: float | None = optional(_EQ)
     ne: float | None = optional(_NE)
@@ -115,7 +113,7 @@ class KeyedMatch:
 @strawberry.input(
     description=(
         "Conditions on a number of a metric's summary; all that are given have to hold. A run without the metric has no "
-        "value, and NaN matches nothing but exists."
+        "value, and neither has one whose last value is NaN."
     )
 )
 class MetricMatch:
@@ -148,7 +146,7 @@ def comparisons(match: Match, of: Field, place: str) -> Iterator[Compare]:
             continue
         if isinstance(operand, list):
             if len(operand) > LIST:
-                name = f"{place}.{entry.name.rstrip('_')}"
+                name = f"{place}.{'in' if op is Op.IN else 'notIn'}"
                 raise InvalidInput(f"{name} has {len(operand)} entries, the limit is {LIST}", field=name)
             operand = tuple(map(_plain, operand))
         yield Compare(of, op, _plain(operand))

@@ -1,7 +1,5 @@
 """Metrics: summaries, curves and rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -54,7 +52,9 @@ class MetricSummary:
     first_non_finite_step: float | None = field("The step of the first NaN or infinity.")
 
 
-@strawberry.type(description="A curve of a metric. Its columns have the same length and belong together by place.")
+@strawberry.type(
+    description="A curve of a metric. Its columns have the same length and belong together by place."
+)
 class Series:
     x: FloatColumn = field("Where each point lies on the axis asked for.")
     y: FloatColumn = field("The value of each point.")
@@ -64,7 +64,9 @@ class Series:
         "consecutive points, so that no extremum is lost; the same question has the same answer."
     )
     total: float = field("How many points lie in the range.")
-    restart_at: FloatColumn = field("Rows whose step is lower than that of the row before: the job restarted there.")
+    restart_at: FloatColumn = field(
+        "Rows whose step is lower than that of the row before: the job restarted there."
+    )
 
 
 @strawberry.input(one_of=True, description="What a curve is drawn over.")
@@ -111,7 +113,9 @@ class ValueColumn:
 
 @strawberry.type(description="A page of a metric's rows in the order written, by column.")
 class MetricRows:
-    start: float = field("The number of the first row of this page, from 0.", of=lambda rows: rows.points.start)
+    start: float = field(
+        "The number of the first row of this page, from 0.", of=lambda rows: rows.points.start
+    )
     steps: FloatColumn | None = field(
         "The step of each row; null if none was given.", of=lambda rows: shown_steps(rows.points)
     )
@@ -121,11 +125,16 @@ class MetricRows:
     page_info: PageInfo = field("Where this page lies in the metric.", of=lambda rows: rows)
 
 
+_STEPS = Axis(by=XAxis.STEP)
+
+
 async def _series(
     root: strawberry.Parent[records.Metric],
     info: Info,
-    x: Annotated[Axis, argument("What the curve is drawn over.")] = Axis(by=XAxis.STEP),
-    y: Annotated[str | None, argument("The column that is drawn, by name; the first numeric one if not given.")] = None,
+    x: Annotated[Axis, argument("What the curve is drawn over.")] = _STEPS,
+    y: Annotated[
+        str | None, argument("The column that is drawn, by name; the first numeric one if not given.")
+    ] = None,
     points: Annotated[int, argument("At most so many points come back; at least 4.")] = 1000,
     from_: Annotated[float | None, argument("Only points with this x or more.", name="from")] = None,
     to: Annotated[float | None, argument("Only points with this x or less.")] = None,
@@ -133,7 +142,7 @@ async def _series(
     bounded(points, info.context.limits.points, "points", least=LEAST_POINTS)
     axis = x.column if x.column else x.by or XAxis.STEP
     origin = None
-    if axis is XAxis.RELATIVE_TIME and (run := await info.context.load(RunRecord, root.run)):
+    if axis is XAxis.RELATIVE_TIME and (run := await info.context.get(RunRecord, root.run)):
         origin = run.created_at if run.started_at is None else run.started_at
     return await series(info.context.store, root, axis, y, points=points, from_=from_, to=to, origin=origin)
 
@@ -161,7 +170,9 @@ class Metric(Node):
     columns: list[MetricColumn] = field("The columns of its points.")
     summary: MetricSummary = field("It in numbers.", of=lambda metric: metric)
     chart: ChartKind = field("The chart that suits it.", of=chart)
-    chart_columns: list[str] = field("The columns that the chart draws; x before y where it has both.", of=chart_columns)
+    chart_columns: list[str] = field(
+        "The columns that the chart draws; x before y where it has both.", of=chart_columns
+    )
     series: Series = field("Its curve, exact or reduced to what the eye would see.", _series)
     rows: MetricRows = field("All that was logged, a page of rows at a time.", _rows)
 
@@ -173,7 +184,9 @@ def shown_steps(points: Points) -> Any:
     missing = step_missing(points.steps)
     if not missing.any():
         return points.steps
-    return [None if absent else step for step, absent in zip(points.steps.tolist(), missing.tolist(), strict=True)]
+    return [
+        None if absent else step for step, absent in zip(points.steps.tolist(), missing.tolist(), strict=True)
+    ]
 
 
 def value_columns(metric: records.Metric, points: Points) -> list[tuple[records.Column, Any]]:

@@ -1,7 +1,5 @@
 """What clients write. Everything goes through the recorder, and is durable when the answer comes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import uuid4
@@ -21,13 +19,18 @@ from graphql_runs.schema.common import mapping
 from graphql_runs.schema.context import Context, Info
 from graphql_runs.schema.experiment import Experiment
 from graphql_runs.schema.field import argument, field
-from graphql_runs.schema.schema import identities
 from graphql_runs.schema.inputs import (
-    CreateExperimentInput, CreateRunInput, CreateWorkspaceInput, RecordInput, UpdateRunInput, UpsertClusterInput,
+    CreateExperimentInput,
+    CreateRunInput,
+    CreateWorkspaceInput,
+    RecordInput,
+    UpdateRunInput,
+    UpsertClusterInput,
 )  # fmt: skip
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.run import Run, RunError
 from graphql_runs.schema.run_edge import one_run
+from graphql_runs.schema.schema import identities
 from graphql_runs.schema.workspace import Workspace
 
 
@@ -71,7 +74,8 @@ class CreateRunPayload:
 class RecordPayload:
     run: Run = field("The run, as it is now.", _written_run)
     repeated: bool = field(
-        "This writer and sequence had been taken before; nothing was written.", of=lambda written: written.recorded.repeated
+        "This writer and sequence had been taken before; nothing was written.",
+        of=lambda written: written.recorded.repeated,
     )
     live_cursor: str = field("The run's tree with this written; `runTree(after:)` goes on from exactly here.")
 
@@ -115,7 +119,9 @@ async def _create_experiment(
         )
 
 
-async def _upsert_cluster(info: Info, input: Annotated[UpsertClusterInput, argument("The cluster.")]) -> records.Cluster:
+async def _upsert_cluster(
+    info: Info, input: Annotated[UpsertClusterInput, argument("The cluster.")]
+) -> records.Cluster:
     with operations.placed():
         return await info.context.recorder.describe_cluster(input.workspace, operations.description(input))
 
@@ -123,13 +129,15 @@ async def _upsert_cluster(info: Info, input: Annotated[UpsertClusterInput, argum
 async def _create_run(info: Info, input: Annotated[CreateRunInput, argument("The run.")]) -> _Written:
     context = info.context
     parent = None if input.parent is None else await _parent(context, input.parent, input.workspace)
-    root = None if parent is None else await context.load(RunRecord, parent.root)
+    root = None if parent is None else await context.get(RunRecord, parent.root)
     run_id = str(uuid4()) if input.run_id is None else input.run_id
     made = operations.creation(input, run_id, parent, root)
     # A repetition with the same id is recognised as any writer's is, by its number and content.
     writer = None if input.run_id is None else f"createRun {run_id}"
     try:
-        recorded = await _write(context, input.workspace, made, writer, None if writer is None else 0, create=True)
+        recorded = await _write(
+            context, input.workspace, made, writer, None if writer is None else 0, create=True
+        )
     except SequenceConflict as error:
         raise AlreadyExists(
             f"run {run_id[:80]!r} was created with another content", field="input.runId"
@@ -151,7 +159,8 @@ async def _update_run(info: Info, input: Annotated[UpdateRunInput, argument("The
 
 
 async def _request_cancel(
-    info: Info, runs: Annotated[list[strawberry.ID], argument("The runs: the server's ids, or the producers'.")]
+    info: Info,
+    runs: Annotated[list[strawberry.ID], argument("The runs: the server's ids, or the producers'.")],
 ) -> list[_Result]:
     bounded(len(runs), info.context.limits.ids, "runs")
     return [await _cancel(info, id) for id in runs]
@@ -161,7 +170,7 @@ async def _cancel(info: Info, id: str) -> _Result:
     context = info.context
     try:
         who = await identities(info).of(context.store, id, field="runs")
-        run = await context.load(RunRecord, who.id)
+        run = await context.get(RunRecord, who.id)
         if run is None:
             raise NotFound(f"there is no run {id[:80]!r}", field="runs")
         if run.status.terminal:
@@ -183,7 +192,9 @@ async def _write(
 ) -> Recorded:
     with operations.placed(placed):
         said = [operation for operation, _ in placed]
-        recorded = await context.recorder.record(workspace, said, writer=writer, sequence=sequence, create=create)
+        recorded = await context.recorder.record(
+            workspace, said, writer=writer, sequence=sequence, create=create
+        )
     for run in recorded.runs:
         context.forget(run)
     return recorded
@@ -197,20 +208,28 @@ async def _parent(context: Context, id: str, workspace: str) -> RunRecord | None
     return found
 
 
-@strawberry.type(description="What clients write. When the answer comes it is durable, or nothing of it was written.")
+@strawberry.type(
+    description="What clients write. When the answer comes it is durable, or nothing of it was written."
+)
 class Mutation:
     create_workspace: CreateWorkspacePayload = field(
-        "Make a workspace. A repetition gives the one that is there; another description is an error.", _create_workspace
+        "Make a workspace. A repetition gives the one that is there; another description is an error.",
+        _create_workspace,
     )
     create_experiment: CreateExperimentPayload = field(
-        "Make an experiment. A repetition gives the one that is there; another description is an error.", _create_experiment
+        "Make an experiment. A repetition gives the one that is there; another description is an error.",
+        _create_experiment,
     )
     create_run: CreateRunPayload = field("Make a run, in the tree of its parent if it has one.", _create_run)
     record: RecordPayload = field(
-        "Points, rows, log text, status, tags and more of one run in one durable batch, harmless to repeat.", _record
+        "Points, rows, log text, status, tags and more of one run in one durable batch, harmless to repeat.",
+        _record,
     )
     update_run: UpdateRunPayload = field("Change what is known of a run.", _update_run)
-    upsert_cluster: UpsertClusterPayload = field("Describe a cluster as it is now; it is made if missing.", _upsert_cluster)
+    upsert_cluster: UpsertClusterPayload = field(
+        "Describe a cluster as it is now; it is made if missing.", _upsert_cluster
+    )
     request_cancel: list[RunResult] = field(
-        "Ask for runs to be canceled: they become CANCEL_REQUESTED, and whoever runs them sees to it.", _request_cancel
+        "Ask for runs to be canceled: they become CANCEL_REQUESTED, and whoever runs them sees to it.",
+        _request_cancel,
     )

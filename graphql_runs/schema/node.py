@@ -1,7 +1,5 @@
 """Things with a global id."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import strawberry

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 
 from graphql_runs.model.errors import InvalidInput, LimitExceeded, NotFound, RunsError
 from graphql_runs.model.operation import (
-    Annotate, DeclareRun, DescribeCluster, LogPoints, LogRows, LogText, RunOperation, SetStatus,
+    Annotate,
+    DeclareRun,
+    DescribeCluster,
+    LogPoints,
+    LogRows,
+    LogText,
+    RunOperation,
+    SetStatus,
 )  # fmt: skip
 from graphql_runs.model.records import ClusterNode
 from graphql_runs.model.run import Queueing, Run, RunFailure, RunWarning
@@ -16,7 +23,13 @@ from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import now
 from graphql_runs.schema.common import mapping
 from graphql_runs.schema.inputs import (
-    CreateRunInput, QueueingInput, RecordInput, RunErrorInput, StatusInput, UpdateRunInput, UpsertClusterInput,
+    CreateRunInput,
+    QueueingInput,
+    RecordInput,
+    RunErrorInput,
+    StatusInput,
+    UpdateRunInput,
+    UpsertClusterInput,
 )  # fmt: skip
 
 SOURCE = "api"
@@ -64,10 +77,14 @@ def recording(given: RecordInput, run_id: str) -> Placed:
         if len(columns) < len(rows.columns):
             place = f"input.rows[{index}].columns"
             raise InvalidInput(f"{place} names a column twice", field=place)
-        found.append((LogRows(run_id, rows.metric, columns, rows.steps, rows.at, rows.kind), f"input.rows[{index}]"))
+        found.append(
+            (LogRows(run_id, rows.metric, columns, rows.steps, rows.at, rows.kind), f"input.rows[{index}]")
+        )
     for index, log in enumerate(given.logs or ()):
         data = log.text.encode("utf-8", "replace")
-        found.append((LogText(run_id, log.path, data, log.stream, log.rank, log.complete), f"input.logs[{index}]"))
+        found.append(
+            (LogText(run_id, log.path, data, log.stream, log.rank, log.complete), f"input.logs[{index}]")
+        )
     found += _status(given.status, run_id)
     facts = Annotate(
         run_id,
@@ -99,7 +116,9 @@ def update(given: UpdateRunInput, run_id: str) -> Placed:
         heartbeat_at=given.heartbeat_at,
         exit_code=given.exit_code,
         error=_failure(given.error),
-        warnings=None if given.warnings is None else tuple(RunWarning(w.message, w.source) for w in given.warnings),
+        warnings=None
+        if given.warnings is None
+        else tuple(RunWarning(w.message, w.source) for w in given.warnings),
         queueing=_queueing(given.queueing),
         cluster=given.cluster,
         target=given.target,
@@ -133,10 +152,14 @@ def description(given: UpsertClusterInput) -> DescribeCluster:
         max_nodes=given.max_nodes,
         current_nodes=given.current_nodes,
         target_nodes=given.target_nodes,
-        node_states=None if given.node_states is None else {entry.state: entry.count for entry in given.node_states},
+        node_states=None
+        if given.node_states is None
+        else {entry.state: entry.count for entry in given.node_states},
         nodes=None
         if given.nodes is None
-        else tuple(ClusterNode(node.name, node.state, node.run_id, node.ip, node.port) for node in given.nodes),
+        else tuple(
+            ClusterNode(node.name, node.state, node.run_id, node.ip, node.port) for node in given.nodes
+        ),
         portal_url=given.portal_url,
     )
 
@@ -156,7 +179,13 @@ def placed(operations: Sequence[tuple[RunOperation, str]] = ()) -> Iterator[None
     except (InvalidInput, LimitExceeded, NotFound) as error:
         field = error.field
         if field is not None:
-            field = translate(field) if _OPERATION.search(field) else field if field.startswith("input") else f"input.{field}"
+            field = (
+                translate(field)
+                if _OPERATION.search(field)
+                else field
+                if field.startswith("input")
+                else f"input.{field}"
+            )
         raise type(error)(translate(error.message), field=field) from error
     except RunsError as error:
         if error.field is not None and not error.field.startswith("input"):

@@ -1,7 +1,5 @@
 """Where every query starts."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import strawberry
@@ -10,7 +8,7 @@ from graphql_runs.model import ids, records
 from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.read.records import KINDS, find_run
 from graphql_runs.schema.connection import After, Connection, First, Page, named_page
-from graphql_runs.schema.context import Context, Info
+from graphql_runs.schema.context import Context, Info, Loaded
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.node import Node
@@ -25,7 +23,7 @@ async def _record(info: Info, id: str) -> Any:
     kind = ids.kind_of(id)
     if kind == "source":
         return next((source for source in info.context.sources() if source.id == id), None)
-    found = None if kind is None else await info.context.load(KINDS[kind], id)
+    found: Any = None if kind is None else await info.context.get(KINDS[kind], id)
     if isinstance(found, RunRecord):
         [found] = await settled(info, [found])
     return found
@@ -40,10 +38,10 @@ async def _nodes(info: Info, ids: Annotated[list[strawberry.ID], argument("The s
     return [await _record(info, id) for id in ids]
 
 
-async def _workspace(
+def _workspace(
     info: Info, name: Annotated[str, argument("The workspace's name.")]
-) -> records.Workspace | None:
-    return await info.context.load(records.Workspace, ids.workspace_id(name))
+) -> Loaded[records.Workspace]:
+    return info.context.load(records.Workspace, ids.workspace_id(name))
 
 
 async def _workspaces(info: Info, first: First = 50, after: After = None) -> Page[records.Workspace]:
@@ -54,7 +52,8 @@ async def _run(
     info: Info,
     id: Annotated[strawberry.ID, argument("The server's id, or the one its producer gave it.")],
     workspace: Annotated[
-        str | None, argument("The name of its workspace; needed when two workspaces have a run of that producer's id.")
+        str | None,
+        argument("The name of its workspace; needed when two workspaces have a run of that producer's id."),
     ] = None,
 ) -> RunRecord | None:
     run = await find_run(info.context.store, id, workspace)
@@ -74,9 +73,13 @@ def _server(info: Info) -> Context:
 @strawberry.type(description="Where every query starts.")
 class Query:
     node: Node | None = field("Whatever has this id.", _node)
-    nodes: list[Node | None] = field("Whatever has these ids, in the order given; null for an unknown one.", _nodes)
+    nodes: list[Node | None] = field(
+        "Whatever has these ids, in the order given; null for an unknown one.", _nodes
+    )
     workspace: Workspace | None = field("One workspace, by name.", _workspace)
     workspaces: Connection[Workspace] = field("All workspaces, by name.", _workspaces)
     run: Run | None = field("One run, by id.", _run)
-    runs: RunConnection = field("Runs of all workspaces, child runs included; roots are `parent: {exists: false}`.", _runs)
+    runs: RunConnection = field(
+        "Runs of all workspaces, child runs included; roots are `parent: {exists: false}`.", _runs
+    )
     server: Server = field("This server.", _server)

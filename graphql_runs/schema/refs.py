@@ -9,7 +9,6 @@ import strawberry
 if TYPE_CHECKING:
     from graphql_runs.schema.artifact import Artifact
     from graphql_runs.schema.cluster import Cluster
-    from graphql_runs.schema.connection import RunConnection
     from graphql_runs.schema.experiment import Experiment
     from graphql_runs.schema.log import LogFile
     from graphql_runs.schema.metric import Metric

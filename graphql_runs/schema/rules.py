@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphql import (
-    FieldNode, FragmentDefinitionNode, FragmentSpreadNode, GraphQLError, InlineFragmentNode, OperationDefinitionNode,
-    SelectionSetNode, ValidationContext, ValidationRule,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValidationContext,
+    ValidationRule,
 )  # fmt: skip
 
 from graphql_runs.schema.limits import SchemaLimits
@@ -31,7 +38,9 @@ def limit_rule(limits: SchemaLimits) -> type[ValidationRule]:
                     ):
                         if value > limit:
                             message = f"{name} is {value} {what}, the limit is {limit}"
-                            self.report_error(GraphQLError(message, node, extensions={"code": "LIMIT_EXCEEDED"}))
+                            self.report_error(
+                                GraphQLError(message, node, extensions={"code": "LIMIT_EXCEEDED"})
+                            )
 
     return LimitRule
 
@@ -41,7 +50,9 @@ class _Measure:
 
     def __init__(self, context: ValidationContext) -> None:
         self._fragments: Mapping[str, FragmentDefinitionNode] = {
-            node.name.value: node for node in context.document.definitions if isinstance(node, FragmentDefinitionNode)
+            node.name.value: node
+            for node in context.document.definitions
+            if isinstance(node, FragmentDefinitionNode)
         }
         self._known: dict[str, tuple[int, int]] = {}
 

@@ -1,26 +1,24 @@
 """Runs."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from graphql_runs.model import ids, records, time
 from graphql_runs.model import run as model
+from graphql_runs.model.cursor import decode_page, encode_page
 from graphql_runs.model.filter import Attribute, Under
 from graphql_runs.model.run import Goal
 from graphql_runs.model.status import RunStatus, StatusClass
 from graphql_runs.read.git import git_info
 from graphql_runs.read.logs import main_log, run_logs
 from graphql_runs.read.metrics import MetricChoice, MetricOrder, count_metrics, metric_key, page_metrics
-from graphql_runs.read.phases import Phase, duration, is_stale, phases, queue_seconds
-from graphql_runs.model.cursor import decode_page, encode_page
+from graphql_runs.read.phases import duration, is_stale, phases, queue_seconds
 from graphql_runs.schema import enums as enums
 from graphql_runs.schema.artifact import Artifact, artifact_path
 from graphql_runs.schema.common import KeyValue, pairs
 from graphql_runs.schema.connection import After, Connection, First, Page, named_page
-from graphql_runs.schema.context import Info
+from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.log import LogFile
@@ -38,7 +36,9 @@ Parent = strawberry.Parent[model.Run]
 class StatusEvidence:
     status: RunStatus = field("The status it states.")
     at: DateTime = field("The time it speaks of.")
-    reported: bool = field("true: the run's own system says so. false: we derived it, from an exit code or a log line, say.")
+    reported: bool = field(
+        "true: the run's own system says so. false: we derived it, from an exit code or a log line, say."
+    )
     source: str = field("Where it was read: a file with its line, or `api`.")
     original: str | None = field("The word for the status in the run's own system, where it is another one.")
     detail: str | None = field("What else was said.")
@@ -82,16 +82,16 @@ class GitInfo:
     dirty: bool | None = field("There were changes that were not committed.")
 
 
-async def _workspace(root: Parent, info: Info) -> records.Workspace | None:
-    return await info.context.load(records.Workspace, root.workspace)
+def _workspace(root: Parent, info: Info) -> Loaded[records.Workspace]:
+    return info.context.load(records.Workspace, root.workspace)
 
 
-async def _experiment(root: Parent, info: Info) -> records.Experiment | None:
-    return await info.context.load(records.Experiment, root.experiment)
+def _experiment(root: Parent, info: Info) -> Loaded[records.Experiment]:
+    return info.context.load(records.Experiment, root.experiment)
 
 
-async def _cluster(root: Parent, info: Info) -> records.Cluster | None:
-    return None if root.cluster is None else await info.context.load(records.Cluster, root.cluster)
+def _cluster(root: Parent, info: Info) -> Loaded[records.Cluster]:
+    return None if root.cluster is None else info.context.load(records.Cluster, root.cluster)
 
 
 async def _parent(root: Parent, info: Info) -> model.Run | None:
@@ -103,14 +103,24 @@ async def _root(root: Parent, info: Info) -> model.Run | None:
 
 
 async def _children(
-    root: Parent, info: Info, filter: Filter = None, order_by: OrderBy = None, first: First = 50, after: After = None
+    root: Parent,
+    info: Info,
+    filter: Filter = None,
+    order_by: OrderBy = None,
+    first: First = 50,
+    after: After = None,
 ) -> RunPage:
     scope = equals(Attribute.PARENT, root.id)
     return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)
 
 
 async def _descendants(
-    root: Parent, info: Info, filter: Filter = None, order_by: OrderBy = None, first: First = 50, after: After = None
+    root: Parent,
+    info: Info,
+    filter: Filter = None,
+    order_by: OrderBy = None,
+    first: First = 50,
+    after: After = None,
 ) -> RunPage:
     scope = Under(root.id, root.root)
     return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)
@@ -121,7 +131,9 @@ async def _metrics(
     info: Info,
     names: Annotated[list[str] | None, argument("Only metrics of these names.")] = None,
     contains: Annotated[str | None, argument("Only names with this text; ASCII letters in any case.")] = None,
-    non_finite: Annotated[bool | None, argument("true: only those with NaN or infinities; false: only those without.")] = None,
+    non_finite: Annotated[
+        bool | None, argument("true: only those with NaN or infinities; false: only those without.")
+    ] = None,
     order_by: Annotated[MetricOrder, argument("The order.")] = MetricOrder.NAME,
     first: First = 100,
     after: After = None,
@@ -142,20 +154,20 @@ async def _metrics(
     )
 
 
-async def _metric(
+def _metric(
     root: Parent, info: Info, name: Annotated[str, argument("The metric's name.")]
-) -> records.Metric | None:
-    return await info.context.load(records.Metric, ids.metric_id(root.id, name))
+) -> Loaded[records.Metric]:
+    return info.context.load(records.Metric, ids.metric_id(root.id, name))
 
 
 async def _logs(root: Parent, info: Info) -> list[records.LogFile]:
     return await run_logs(info.context.store, root.id)
 
 
-async def _log(
+def _log(
     root: Parent, info: Info, path: Annotated[str, argument("The file's path within the run.")]
-) -> records.LogFile | None:
-    return await info.context.load(records.LogFile, ids.log_id(root.id, path))
+) -> Loaded[records.LogFile]:
+    return info.context.load(records.LogFile, ids.log_id(root.id, path))
 
 
 async def _main_log(root: Parent, info: Info) -> records.LogFile | None:
@@ -165,7 +177,9 @@ async def _main_log(root: Parent, info: Info) -> records.LogFile | None:
 async def _artifacts(
     root: Parent,
     info: Info,
-    prefix: Annotated[str | None, argument("Only paths that begin with this, such as `checkpoints/`.")] = None,
+    prefix: Annotated[
+        str | None, argument("Only paths that begin with this, such as `checkpoints/`.")
+    ] = None,
     first: First = 100,
     after: After = None,
 ) -> Page[records.Artifact]:
@@ -173,7 +187,9 @@ async def _artifacts(
 
 
 def _upload_url(
-    root: Parent, info: Info, path: Annotated[str, argument("The path that the output will have within the run.")]
+    root: Parent,
+    info: Info,
+    path: Annotated[str, argument("The path that the output will have within the run.")],
 ) -> str:
     return info.context.url(artifact_path(root.id, path))
 
@@ -186,7 +202,9 @@ async def _live_cursor(root: Parent, info: Info) -> str:
     return await cursor_of_tree(info.context, root.root)
 
 
-@strawberry.type(description="A run: a job, a sweep, a pipeline or a step of one, in a tree of its parent and children.")
+@strawberry.type(
+    description="A run: a job, a sweep, a pipeline or a step of one, in a tree of its parent and children."
+)
 class Run(Node):
     run_id: str = field("The id its producer gave it, unique in the workspace.")
     number: int = field("Its number within the experiment, from 1.")
@@ -227,7 +245,8 @@ class Run(Node):
         "Seconds from creation to end, time in queues included; null until it ended.", of=duration
     )
     queue_seconds: float = field(
-        "Seconds it waited so far, in statuses of the class PENDING.", of=lambda run: queue_seconds(run, time.now())
+        "Seconds it waited so far, in statuses of the class PENDING.",
+        of=lambda run: queue_seconds(run, time.now()),
     )
     phases: list[PhaseType] = field(
         "How long it was in which status, in order.", of=lambda run: phases(run, time.now())
@@ -238,9 +257,13 @@ class Run(Node):
     children: RunConnection = field("The runs right below it.", _children)
     descendants: RunConnection = field("All runs below it, at any depth.", _descendants)
     tags: list[KeyValue] = field("Tags: labels that may change.", of=lambda run: pairs(run.tags))
-    properties: list[KeyValue] = field("Properties: facts that its system recorded.", of=lambda run: pairs(run.properties))
+    properties: list[KeyValue] = field(
+        "Properties: facts that its system recorded.", of=lambda run: pairs(run.properties)
+    )
     params: list[KeyValue] = field("Parameters it was started with.", of=lambda run: pairs(run.params))
-    git: GitInfo | None = field("The code it was started from, if its properties or tags say so.", of=git_info)
+    git: GitInfo | None = field(
+        "The code it was started from, if its properties or tags say so.", of=git_info
+    )
     primary_metric: str | None = field("The name of the metric that counts.")
     primary_metric_goal: Goal | None = field("Which way that metric is better.")
     exit_code: int | None = field("The exit code of its process.")
@@ -248,7 +271,9 @@ class Run(Node):
     metric: Metric | None = field("One metric, by name.", _metric)
     logs: list[LogFile] = field("Its log files, by path.", _logs)
     log: LogFile | None = field("One log file, by path.", _log)
-    main_log: LogFile | None = field("The log to watch: the one that shows what the user's code prints.", _main_log)
+    main_log: LogFile | None = field(
+        "The log to watch: the one that shows what the user's code prints.", _main_log
+    )
     artifacts: Connection[Artifact] = field("Its output files, by path.", _artifacts)
     upload_url: str = field("Where to PUT the bytes of a new output file.", _upload_url)
     portal_url: str = field("The page of this run on this server.", _portal_url)

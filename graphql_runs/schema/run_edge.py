@@ -17,7 +17,7 @@ from graphql_runs.schema.selection import selects
 
 async def one_run(info: Info, id: str | None) -> Run | None:
     """The run of a server id, through the operation's loader."""
-    run = None if id is None else await info.context.load(Run, id)
+    run = None if id is None else await info.context.get(Run, id)
     if run is None:
         return None
     [run] = await settled(info, [run])

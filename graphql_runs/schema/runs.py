@@ -1,7 +1,5 @@
 """Lists of runs: filtered, sorted, paged, counted."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +11,8 @@ from graphql_runs.model.cursor import decode_page, encode_page
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Op
 from graphql_runs.model.filter import RunFilter as Condition
-from graphql_runs.model.ids import kind_of, workspace_id
-from graphql_runs.model.records import Workspace
+from graphql_runs.model.ids import kind_of, metric_id, workspace_id
+from graphql_runs.model.records import Metric, Workspace
 from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.model.status import RunStatus
 from graphql_runs.read import names, records
@@ -26,8 +24,10 @@ from graphql_runs.schema.filters import RunFilter, RunOrder, run_filter, run_ord
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.refs import RunRef
 from graphql_runs.schema.run_edge import cursor_of_workspace, settled
-from graphql_runs.schema.selection import selects
+from graphql_runs.schema.selection import selects, texts
 
+_RUNS = (("nodes",), ("edges", "node"))
+"""The ways from a connection to its runs."""
 Filter = Annotated[RunFilter | None, argument("Only runs that match.")]
 OrderBy = Annotated[list[RunOrder] | None, argument("How to sort; the newest first unless given.")]
 
@@ -68,7 +68,10 @@ class RunConnection(Connection[RunRef]):
     status_counts: list[StatusCount] = field(
         "How many runs of the whole list are in each status; counted only when asked for.", _status_counts
     )
-    live_cursor: str = field("The list as of this page: what changes in its workspace later can be followed from here.", _live_cursor)
+    live_cursor: str = field(
+        "The list as of this page: what changes in its workspace later can be followed from here.",
+        _live_cursor,
+    )
 
 
 def equals(attribute: Attribute, value: str) -> Condition:
@@ -102,7 +105,8 @@ async def run_page(
         await cursor_of_workspace(context, home)
     found = await records.page_runs(context.store, where, order, after=key, first=first + 1)
     shown = found[:first]
-    runs = await settled(info, [entry.run for entry in shown], ("nodes",), ("edges", "node"))
+    runs = await settled(info, [entry.run for entry in shown], *_RUNS)
+    await _load_metrics(info, runs)
     return RunPage(
         runs,
         cursor=lambda index: encode_page(kind, shown[index].key),
@@ -113,6 +117,15 @@ async def run_page(
         where=where,
         workspace=home,
     )
+
+
+async def _load_metrics(info: Info, runs: Sequence[RunRecord]) -> None:
+    """Read the metrics that are asked for by name of every run of a page at once, before the runs are shown."""
+    named = {name for path in _RUNS for name in texts(info, (*path, "metric"), "name")}
+    wanted = [metric_id(run.id, name) for run in runs for name in named]
+    if wanted:
+        found = await records.get(info.context.store, Metric, wanted)
+        info.context.loader(Metric).prime(zip(wanted, found, strict=True))
 
 
 async def _only_workspace(context: Context, given: RunFilter | None) -> str | None:

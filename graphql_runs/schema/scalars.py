@@ -7,26 +7,26 @@ integer that a double would not hold exactly (beyond ±2⁵³) is a text of its 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NewType
 
 import numpy as np
 import orjson
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, ValueNode, value_from_ast_untyped
 from numpy.typing import NDArray
+from strawberry.types.scalar import ScalarDefinition
 
 from graphql_runs.model import time
-from graphql_runs.model.records import ColumnType
 
 EXACT = 2**53
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_LATEST = 253402300799_999999
-"""The last microsecond of the year 9999, the last one that RFC 3339 can write."""
+_LATEST = 253402300799
+"""The last second of the year 9999, the last one that RFC 3339 can write."""
 
-FloatColumn = NewType("FloatColumn", object)
-Column = NewType("Column", object)
-TimeColumn = NewType("TimeColumn", object)
+FloatColumn = NewType("FloatColumn", NDArray[Any])
+Column = NewType("Column", list[Any])
+TimeColumn = NewType("TimeColumn", NDArray[np.int64])
 Number = NewType("Number", float)
 DateTime = NewType("DateTime", int)
 JSON = NewType("JSON", object)
@@ -73,12 +73,8 @@ def column_out(values: NDArray[Any] | Sequence[Any]) -> Any:
 
 
 def times_out(at: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Microseconds as Unix seconds; a double holds microseconds exactly until the year 2255."""
+    """Microseconds as Unix seconds; a double tells microseconds apart until the year 2242."""
     return np.asarray(at) / 1e6
-
-
-def _time_out(at: int) -> str:
-    return time.to_text(at)
 
 
 # In
@@ -111,7 +107,7 @@ def _number_at(item: object, index: int) -> float | int:
     if isinstance(item, int | float) and not isinstance(item, bool):
         return item
     if item is None:
-        raise GraphQLError(f"index {index}: null is no number; write NaN as \"NaN\"")
+        raise GraphQLError(f'index {index}: null is no number; write NaN as "NaN"')
     if isinstance(item, str):
         try:
             return _SPECIAL[item] if item in _SPECIAL else int(item)
@@ -122,12 +118,13 @@ def _number_at(item: object, index: int) -> float | int:
 
 def times_in(value: object) -> NDArray[np.int64]:
     """Unix seconds as int64 microseconds, rounded to the nearest."""
-    seconds = floats_in(value)
-    micros = np.rint(seconds.astype(np.float64) * 1e6)
-    bad = np.flatnonzero(~(np.abs(micros) <= _LATEST))
+    seconds = floats_in(value).astype(np.float64)
+    bad = np.flatnonzero(~(np.abs(seconds) <= _LATEST))
     if len(bad):
         raise GraphQLError(f"index {int(bad[0])}: not a time in Unix seconds before the year 10000")
-    return micros.astype(np.int64)
+    whole = np.floor(seconds)
+    # Multiplying the whole number of seconds and their fraction apart loses nothing.
+    return whole.astype(np.int64) * 1_000_000 + np.rint((seconds - whole) * 1e6).astype(np.int64)
 
 
 def column_in(value: object) -> list[Any]:
@@ -163,46 +160,65 @@ def _time_in(value: object) -> int:
         raise GraphQLError(f"not a time as RFC 3339 has it: {value[:40]!r}") from error
 
 
-SCALARS: dict[object, Any] = {
-    FloatColumn: strawberry.scalar(
-        name="FloatColumn",
-        description=(
-            "A column of numbers as one JSON array. NaN and infinities are the texts `NaN`, `Infinity` and `-Infinity`; an "
-            "integer beyond ±2⁵³ is a text of its digits; null is no value."
-        ),
-        serialize=column_out,
-        parse_value=floats_in,
+def _scalar(
+    name: str,
+    description: str,
+    out: Callable[[Any], Any],
+    parse: Callable[[Any], Any],
+    specified_by: str | None = None,
+) -> ScalarDefinition:
+    def literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+        try:
+            return parse(value_from_ast_untyped(node, variables))
+        except GraphQLError as error:
+            raise GraphQLError(f"{name}: {error.message}", node) from None
+
+    return strawberry.scalar(
+        name=name,
+        description=description,
+        specified_by_url=specified_by,
+        serialize=out,
+        parse_value=parse,
+        parse_literal=literal,
+    )
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    FloatColumn: _scalar(
+        "FloatColumn",
+        "A column of numbers as one JSON array. NaN and infinities are the texts `NaN`, `Infinity` and `-Infinity`; an integer "
+        "beyond ±2⁵³ is a text of its digits; null is no value.",
+        column_out,
+        floats_in,
     ),
-    Column: strawberry.scalar(
-        name="Column",
-        description="A column as one JSON array of numbers (as in FloatColumn), texts or booleans; null is no value.",
-        serialize=column_out,
-        parse_value=column_in,
+    Column: _scalar(
+        "Column",
+        "A column as one JSON array of numbers (as in FloatColumn), texts or booleans; null is no value.",
+        column_out,
+        column_in,
     ),
-    TimeColumn: strawberry.scalar(
-        name="TimeColumn",
-        description="A column of times as one JSON array of Unix seconds, exact to the microsecond.",
-        serialize=times_out,
-        parse_value=times_in,
+    TimeColumn: _scalar(
+        "TimeColumn",
+        "A column of times as one JSON array of Unix seconds, exact to the microsecond.",
+        times_out,
+        times_in,
     ),
-    Number: strawberry.scalar(
-        name="Number",
-        description="A JSON number, or one of the texts `NaN`, `Infinity` and `-Infinity`.",
-        serialize=number_out,
-        parse_value=_number_in,
+    Number: _scalar(
+        "Number",
+        "A JSON number, or one of the texts `NaN`, `Infinity` and `-Infinity`.",
+        number_out,
+        _number_in,
     ),
-    DateTime: strawberry.scalar(
-        name="DateTime",
-        description="A time as RFC 3339 writes it, in UTC with microseconds: `2026-01-31T12:00:00.500000Z`.",
-        specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339",
-        serialize=_time_out,
-        parse_value=_time_in,
+    DateTime: _scalar(
+        "DateTime",
+        "A time as RFC 3339 writes it, in UTC with microseconds: `2026-01-31T12:00:00.500000Z`.",
+        time.to_text,
+        _time_in,
+        "https://datatracker.ietf.org/doc/html/rfc3339",
     ),
-    JSON: strawberry.scalar(
-        name="JSON",
-        description="Any JSON value.",
-        specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259",
-        serialize=lambda value: value,
-        parse_value=lambda value: value,
-    ),
+    JSON: _scalar("JSON", "Any JSON value.", _same, _same, "https://datatracker.ietf.org/doc/html/rfc8259"),
 }

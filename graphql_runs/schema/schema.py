@@ -18,6 +18,7 @@ from graphql_runs.read.identity import Identities
 from graphql_runs.schema.context import Context, Info
 from graphql_runs.schema.cost import cost_error
 from graphql_runs.schema.errors import shown
+from graphql_runs.schema.executor import Executor, plain_fields
 from graphql_runs.schema.limits import SchemaLimits
 from graphql_runs.schema.rules import limit_rule
 
@@ -38,8 +39,9 @@ class Prepared:
 class RunsSchema(strawberry.Schema):
     """A schema with its limits and its memory."""
 
-    def __init__(self, *args: Any, limits: SchemaLimits, **kwargs: Any) -> None:
-        super().__init__(*args, extensions=[Operation], **kwargs)
+    def __init__(self, limits: SchemaLimits, **kwargs: Any) -> None:
+        super().__init__(extensions=[Operation], execution_context_class=Executor, **kwargs)
+        self._schema.extensions["plain fields"] = plain_fields(self._schema)
         self.limits = limits
         self.identities = Identities()
         self._rule = limit_rule(limits)
@@ -56,9 +58,13 @@ class RunsSchema(strawberry.Schema):
             document = parse(text, max_tokens=self.limits.tokens)
             return Prepared(document, tuple(validate_document(self._schema, document, (*rules, self._rule))))
         except RecursionError:
-            raise GraphQLError("the document is nested too deeply", extensions={"code": "LIMIT_EXCEEDED"}) from None
+            raise GraphQLError(
+                "the document is nested too deeply", extensions={"code": "LIMIT_EXCEEDED"}
+            ) from None
 
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
         """Nothing: what is worth logging is logged where it is masked."""
 
 
@@ -98,7 +104,11 @@ class Operation(SchemaExtension):
         errors = [self._failure] if self._prepared is None else list(self._prepared.errors)
         if not errors and context.graphql_document is not None:
             error = cost_error(
-                schema._schema, context.graphql_document, context.operation_name, context.variables or {}, schema.limits
+                schema._schema,
+                context.graphql_document,
+                context.operation_name,
+                context.variables or {},
+                schema.limits,
             )
             errors = [] if error is None else [error]
         context.pre_execution_errors = errors

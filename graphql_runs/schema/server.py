@@ -1,7 +1,5 @@
 """The server itself: what it is, what it may be asked for, and what it reads."""
 
-from __future__ import annotations
-
 import strawberry
 
 from graphql_runs.model.source import SourceReport, SourceState
@@ -35,7 +33,9 @@ class Source(Node):
     points: float = field("How many metric points and rows were read.")
     lines: float = field("How many log lines were read.")
     skipped: list[SkippedInput] = field("The newest input that was left out; skippedCount counts all of it.")
-    skipped_count: float = field("How much input was left out in all.", of=lambda source: source.skipped_total)
+    skipped_count: float = field(
+        "How much input was left out in all.", of=lambda source: source.skipped_total
+    )
 
 
 @strawberry.type(description="An installed plugin.")
@@ -55,9 +55,12 @@ def _sources(context: Context) -> list[SourceReport]:
 @strawberry.type(description="This server.")
 class Server:
     version: str = field("The version of graphql-runs.")
-    store: str = field("The kind of store that keeps everything.", of=lambda context: context.store.capabilities.name)
+    store: str = field(
+        "The kind of store that keeps everything.", of=lambda context: context.store.capabilities.name
+    )
     capabilities: list[str] = field(
-        "What the store can do here, and facts about it as `name=value`.", of=lambda context: capabilities(context.store)
+        "What the store can do here, and facts about it as `name=value`.",
+        of=lambda context: capabilities(context.store),
     )
     plugins: list[Plugin] = field("The installed plugins.")
     sources: list[Source] = field("What is being read and followed.", of=_sources)

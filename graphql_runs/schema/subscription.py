@@ -1,7 +1,5 @@
 """What clients follow live."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator
 from typing import Annotated
 
@@ -26,12 +24,12 @@ from graphql_runs.schema.scalars import FloatColumn, TimeColumn
 
 
 async def _metric_run_id(root: strawberry.Parent[MetricDeltaValue], info: Info) -> str | None:
-    run = await info.context.load(RunRecord, root.metric.run)
+    run = await info.context.get(RunRecord, root.metric.run)
     return None if run is None else run.run_id
 
 
 async def _log_run_id(root: strawberry.Parent[LogDeltaValue], info: Info) -> str | None:
-    run = await info.context.load(RunRecord, root.log.run)
+    run = await info.context.get(RunRecord, root.log.run)
     return None if run is None else run.run_id
 
 
@@ -45,13 +43,16 @@ class MetricDelta:
     run_id: str = field("The producer's id of its run.", _metric_run_id)
     name: str = field("The metric's name.", of=lambda delta: delta.metric.name)
     steps: FloatColumn = field(
-        "The step of each new point; its row where no step was given.", of=lambda delta: steps_or_rows(delta.points)
+        "The step of each new point; its row where no step was given.",
+        of=lambda delta: steps_or_rows(delta.points),
     )
     values: FloatColumn = field(
-        "The value of each new point, in the first numeric column.", of=lambda delta: first_values(delta.metric, delta.points)
+        "The value of each new point, in the first numeric column.",
+        of=lambda delta: first_values(delta.metric, delta.points),
     )
     columns: list[ValueColumn] = field(
-        "All columns of the new points, for rows and tables.", of=lambda delta: value_columns(delta.metric, delta.points)
+        "All columns of the new points, for rows and tables.",
+        of=lambda delta: value_columns(delta.metric, delta.points),
     )
     at: TimeColumn = field("When each new point was logged.", of=lambda delta: delta.points.at)
     summary: MetricSummary = field("The metric in numbers, as of now.", of=lambda delta: delta.metric)
@@ -78,9 +79,13 @@ class Gap:
 
 @strawberry.type(description="One message of a followed run tree.")
 class RunTreeUpdate:
-    cursor: str = field("Give it as `after` to go on exactly behind this message, after a lost connection, say.")
+    cursor: str = field(
+        "Give it as `after` to go on exactly behind this message, after a lost connection, say."
+    )
     caught_up: bool = field("When this was read, nothing further had happened.")
-    reset: bool = field("Forget what you hold of this tree: everything comes again, beginning with this message.")
+    reset: bool = field(
+        "Forget what you hold of this tree: everything comes again, beginning with this message."
+    )
     runs: list[Run] = field("Runs that are new or changed, as they are now; at the beginning all of them.")
     metrics: list[MetricDelta] = field("New points.")
     logs: list[LogDelta] = field("New log text.")
@@ -91,15 +96,22 @@ async def _run_tree(
     info: Info,
     run: Annotated[strawberry.ID, argument("The run: the server's id, or the one its producer gave it.")],
     after: Annotated[
-        str | None, argument("A liveCursor, or the cursor of an earlier message, to go on from. Without it all there is comes first.")
+        str | None,
+        argument(
+            "A liveCursor, or the cursor of an earlier message, to go on from. Without it all there is comes first."
+        ),
     ] = None,
     metrics: Annotated[
-        list[str] | None, argument("Metrics by name, with `*` and `?`; all unless given, none for an empty list.")
+        list[str] | None,
+        argument("Metrics by name, with `*` and `?`; all unless given, none for an empty list."),
     ] = None,
     logs: Annotated[
-        list[str] | None, argument("Log files by path, with `*` and `?`; all unless given, none for an empty list.")
+        list[str] | None,
+        argument("Log files by path, with `*` and `?`; all unless given, none for an empty list."),
     ] = None,
-    until: Annotated[StatusClass | None, argument("End when the run has come so far and everything was told.")] = None,
+    until: Annotated[
+        StatusClass | None, argument("End when the run has come so far and everything was told.")
+    ] = None,
     points: Annotated[bool, argument("false: only the summaries of metrics, no points.")] = True,
     throttle: Annotated[
         float, argument("Least seconds between two messages; the first change after a pause is told at once.")

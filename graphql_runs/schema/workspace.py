@@ -1,7 +1,5 @@
 """Workspaces."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import strawberry
@@ -12,7 +10,7 @@ from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.read.records import find_run
 from graphql_runs.schema.cluster import Cluster
 from graphql_runs.schema.connection import After, Connection, First, Page, named_page
-from graphql_runs.schema.context import Info
+from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.experiment import Experiment
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.node import Node
@@ -24,14 +22,16 @@ from graphql_runs.schema.scalars import DateTime
 Parent = strawberry.Parent[records.Workspace]
 
 
-async def _clusters(root: Parent, info: Info, first: First = 50, after: After = None) -> Page[records.Cluster]:
+async def _clusters(
+    root: Parent, info: Info, first: First = 50, after: After = None
+) -> Page[records.Cluster]:
     return await named_page(info.context, records.Cluster, root.id, first, after)
 
 
-async def _cluster(
+def _cluster(
     root: Parent, info: Info, name: Annotated[str, argument("The cluster's name.")]
-) -> records.Cluster | None:
-    return await info.context.load(records.Cluster, ids.cluster_id(root.id, name))
+) -> Loaded[records.Cluster]:
+    return info.context.load(records.Cluster, ids.cluster_id(root.id, name))
 
 
 async def _experiments(
@@ -44,21 +44,28 @@ async def _experiments(
     return await named_page(info.context, records.Experiment, root.id, first, after, contains=contains)
 
 
-async def _experiment(
+def _experiment(
     root: Parent, info: Info, name: Annotated[str, argument("The experiment's name.")]
-) -> records.Experiment | None:
-    return await info.context.load(records.Experiment, ids.experiment_id(root.id, name))
+) -> Loaded[records.Experiment]:
+    return info.context.load(records.Experiment, ids.experiment_id(root.id, name))
 
 
 async def _run(
-    root: Parent, info: Info, run_id: Annotated[str, argument("The id its producer gave it, or the server's.")]
+    root: Parent,
+    info: Info,
+    run_id: Annotated[str, argument("The id its producer gave it, or the server's.")],
 ) -> RunRecord | None:
     run = await find_run(info.context.store, run_id, root.name, field="runId")
     return None if run is None else (await settled(info, [run]))[0]
 
 
 async def _runs(
-    root: Parent, info: Info, filter: Filter = None, order_by: OrderBy = None, first: First = 50, after: After = None
+    root: Parent,
+    info: Info,
+    filter: Filter = None,
+    order_by: OrderBy = None,
+    first: First = 50,
+    after: After = None,
 ) -> RunPage:
     scope = equals(Attribute.WORKSPACE, root.id)
     return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -53,6 +53,9 @@ def build_rooms(store: Store, settings: Settings, sources: Sequence[SourceConfig
         delivery_bytes=settings.ingest_delivery_bytes,
         json_bytes=settings.ingest_json_bytes,
         metrics_per_run=settings.ingest_metrics_per_run,
+        name_bytes=settings.record_name_bytes,
+        files=settings.ingest_files,
+        depth=settings.ingest_depth,
     )
     return Rooms(
         store=store,
@@ -60,7 +63,11 @@ def build_rooms(store: Store, settings: Settings, sources: Sequence[SourceConfig
         hub=Hub(store),
         compactor=Compactor(store, Merging(items=settings.compact_items, pause=settings.compact_seconds)),
         host=Host(
-            recorder, load_plugins(settings.plugins), sources, limits=limits, poll_seconds=settings.ingest_poll_seconds
+            recorder,
+            load_plugins(settings.plugins),
+            sources,
+            limits=limits,
+            poll_seconds=settings.ingest_poll_seconds,
         ),
     )
 
@@ -95,7 +102,11 @@ def build_application(rooms: Rooms, settings: Settings) -> Starlette:
         )
 
     endpoint = Endpoint(build_schema(limits), settings, context, GRAPHIQL)
-    hosts = ["*"] if settings.allow_remote and not settings.allowed_hosts else [*LOOPBACK, settings.host, *settings.allowed_hosts]
+    hosts = (
+        ["*"]
+        if settings.allow_remote and not settings.allowed_hosts
+        else [*LOOPBACK, settings.host, *settings.allowed_hosts]
+    )
     return Starlette(
         routes=[
             Route("/graphql", endpoint, methods=["GET", "POST"]),
@@ -131,14 +142,24 @@ def record_limits(settings: Settings) -> RecordLimits:
 
 def schema_limits(settings: Settings) -> SchemaLimits:
     """The bounds of queries that the settings name."""
-    return SchemaLimits()
+    return SchemaLimits(
+        depth=settings.query_depth,
+        aliases=settings.query_aliases,
+        tokens=settings.query_tokens,
+        cost=settings.query_cost,
+        page=settings.page,
+        lines=settings.page_lines,
+        points=settings.series_points,
+        rows=settings.page_rows,
+        ids=settings.ids,
+    )
 
 
 async def _healthy(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-def _ready(store: Store):  # type: ignore[no-untyped-def]
+def _ready(store: Store) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def ready(request: Request) -> JSONResponse:
         try:
             await store.check()

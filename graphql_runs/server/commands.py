@@ -64,9 +64,18 @@ def schema_text() -> str:
     return print_schema()
 
 
-def plugin_rows(settings: Settings) -> list[tuple[str, str, str]]:
-    """Name, stability and description of every ingester; one that is broken says so."""
-    from graphql_runs.ingest.host import load_plugins
+def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Name, stability, version and description of every ingester that is installed; a broken one says why."""
+    from graphql_runs.ingest.plugins import load_plugins
+    from graphql_runs.server.process import configure_logging
 
-    return [(plugin.name, plugin.stability.lower(), plugin.description) for plugin in load_plugins(settings.plugins)]
-
+    configure_logging("critical")
+    return [
+        (
+            report.name,
+            (report.stability or "broken").lower(),
+            report.version,
+            report.error or report.description or "",
+        )
+        for report in load_plugins(settings.plugins).reports
+    ]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -65,5 +64,3 @@ class Endpoint(GraphQL[Context, None]):
     async def pick_websocket_subprotocol(self, request: WebSocket) -> str | None:
         offered: list[str] = request["subprotocols"]
         return GRAPHQL_TRANSPORT_WS_PROTOCOL if GRAPHQL_TRANSPORT_WS_PROTOCOL in offered else None
-
-

@@ -60,13 +60,23 @@ class Files:
             start, end, status = _range(request, found.size)
         except RunsError as error:
             return _failure(error)
-        return _bytes(self._log_bytes(found.id, start, end), start, end, found.size, status, path, "text/plain; charset=utf-8")
+        return _bytes(
+            self._log_bytes(found.id, start, end),
+            start,
+            end,
+            found.size,
+            status,
+            path,
+            "text/plain; charset=utf-8",
+        )
 
     async def artifact(self, request: Request) -> Response:
         """GET or PUT of an output file."""
         try:
             run, path = request.path_params["run"], request.path_params["path"]
-            return await (self._put(request, run, path) if request.method == "PUT" else self._get(request, run, path))
+            return await (
+                self._put(request, run, path) if request.method == "PUT" else self._get(request, run, path)
+            )
         except RunsError as error:
             return _failure(error)
 
@@ -77,12 +87,16 @@ class Files:
         kind = found.content_type or "application/octet-stream"
         if found.blob is not None:
             start, end, status = _range(request, found.size)
-            return _bytes(self._store.read_blob(found.blob, start, end), start, end, found.size, status, path, kind)
+            return _bytes(
+                self._store.read_blob(found.blob, start, end), start, end, found.size, status, path, kind
+            )
         place = Path(found.location or "")
         try:
             size = (await asyncio.to_thread(place.stat)).st_size
         except OSError as error:
-            raise NotFound(f"the file of artifact {path!r} is no longer where it was found: {error.strerror}") from error
+            raise NotFound(
+                f"the file of artifact {path!r} is no longer where it was found: {error.strerror}"
+            ) from error
         start, end, status = _range(request, size)
         return _bytes(_file_bytes(place, start, end), start, end, size, status, path, kind)
 
@@ -96,7 +110,9 @@ class Files:
         kind = request.headers.get("content-type") or mimetypes.guess_type(path)[0]
         said = AddArtifact(found.run_id, path, size, content_type=kind, sha256=sha256, blob=sha256)
         await self._recorder.record(workspace.name, [said], create=False)
-        return JSONResponse({"id": ids.artifact_id(run, path), "path": path, "size": size, "sha256": sha256}, 201)
+        return JSONResponse(
+            {"id": ids.artifact_id(run, path), "path": path, "size": size, "sha256": sha256}, 201
+        )
 
     async def _log_bytes(self, stream: str, start: int, end: int) -> AsyncIterator[bytes]:
         row = start

@@ -15,5 +15,5 @@ async def open_store(url: str) -> Store:
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):
         from graphql_runs.store.sqlite import SqliteStore
 
-        return await SqliteStore.open(Path(url.removeprefix(_SQLITE)).expanduser())
+        return await SqliteStore.open(Path(url.removeprefix(_SQLITE)))
     raise InvalidInput(f"store {url!r} is not understood; sqlite:///FILE is", field="store")

@@ -25,7 +25,9 @@ def page_routes() -> list[BaseRoute]:
 async def _page(request: Request) -> Response:
     index = STATIC / "index.html"
     if not index.is_file():
-        return PlainTextResponse("This installation was built without its web pages. The API is at /graphql.", 404)
+        return PlainTextResponse(
+            "This installation was built without its web pages. The API is at /graphql.", 404
+        )
     name = request.path_params["path"]
     # Files beside the page, such as its icon; everything else is an address within it.
     if "/" not in name and "." in name and (STATIC / name).is_file():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import structlog
 import uvicorn
+from structlog.typing import Processor
 
 from graphql_runs.ingest.host import SourceConfig
 from graphql_runs.live.hub import Hub
@@ -28,6 +31,26 @@ class _Server(uvicorn.Server):
         self._hub = hub
         self._loop = asyncio.get_running_loop()
         self._closing: asyncio.Task[None] | None = None
+        self.announce: Callable[[], None] = lambda: None
+        """Called once the server answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.announce()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's own, this does not raise the signal again at the end: being told to stop and stopping cleanly is
+        success, and what comes after the server (the demo's training) has still to be stopped."""
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -47,7 +70,9 @@ def listen(host: str, port: int) -> socket.socket:
         found.bind((host, port))
     except OSError as error:
         found.close()
-        raise InvalidInput(f"cannot listen on {host}:{port}: {error.strerror}; --port takes another one", field="port") from error
+        raise InvalidInput(
+            f"cannot listen on {host}:{port}: {error.strerror}; --port takes another one", field="port"
+        ) from error
     return found
 
 
@@ -76,26 +101,27 @@ async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Ca
     server = _Server(config, rooms.hub)
     port = bound.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    serving = asyncio.create_task(server.serve([bound]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.002)
-    if server.started:
-        started(f"http://{host}:{port}")
-    await serving
+    server.announce = lambda: started(f"http://{host}:{port}")
+    await server.serve([bound])
 
 
 def configure_logging(level: str) -> None:
-    """Structured lines on standard error, for people on a terminal and as JSON elsewhere."""
+    """Structured lines on standard error, for people on a terminal and as JSON elsewhere. `level` is a name of logging."""
     least = getattr(logging, level.upper())
-    shared = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, structlog.processors.TimeStamper("iso")]
-    tail = (
-        [structlog.dev.ConsoleRenderer()]
-        if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper("iso"),
+    ]
+    if sys.stderr.isatty():
+        processors.append(structlog.dev.ConsoleRenderer())
+    else:
+        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=[*shared, *tail],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=max(least, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=max(least, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )

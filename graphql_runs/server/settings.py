@@ -1,7 +1,7 @@
 """Every setting of the server, in one table.
 
 A setting comes from the command line, else from the environment (`GRAPHQL_RUNS_<NAME>`), else its default. docs/settings.md
-is generated from here by `python -m graphql_runs.server.settings`.
+is written from here by `just settings`.
 """
 
 from __future__ import annotations
@@ -20,49 +20,163 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
 
-    store: Annotated[str, Field(description="Where runs are kept: `sqlite:///FILE`, relative to the working directory or absolute.")] = "sqlite:///graphql-runs.sqlite"
-    host: Annotated[str, Field(description="Address to listen on. There is no authentication yet, so anything but loopback needs `allow_remote`.")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")] = 8765
-    allow_remote: Annotated[bool, Field(description="Listen beyond loopback although everybody who reaches the port may read and write.")] = False
-    allowed_hosts: Annotated[list[str], Field(description="Host names that requests may use beside loopback names and `host`; guards against DNS rebinding.")] = Field(default_factory=list)
-    workspace: Annotated[str, Field(description="Workspace that followed folders are recorded in.")] = "default"
-    shutdown_seconds: Annotated[float, Field(gt=0, description="How long open requests may go on after a stop signal.")] = 5.0
-    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$", description="Least level of the server's own log: debug, info, warning or error.")] = "info"
+    store: Annotated[
+        str,
+        Field(
+            description="Where runs are kept: `sqlite:///FILE`, relative to the working directory or absolute."
+        ),
+    ] = "sqlite:///graphql-runs.sqlite"
+    host: Annotated[
+        str,
+        Field(
+            description="Address to listen on. There is no authentication yet, so anything but loopback needs `allow_remote`."
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one and prints it.")
+    ] = 8765
+    allow_remote: Annotated[
+        bool,
+        Field(
+            description="Listen beyond loopback although everybody who reaches the port may read and write."
+        ),
+    ] = False
+    allowed_hosts: Annotated[
+        list[str],
+        Field(
+            description="Host names that requests may use beside loopback names and `host`; guards against DNS rebinding."
+        ),
+    ] = Field(default_factory=list)
+    workspace: Annotated[str, Field(description="Workspace that followed folders are recorded in.")] = (
+        "default"
+    )
+    shutdown_seconds: Annotated[
+        float, Field(gt=0, description="How long open requests may go on after a stop signal.")
+    ] = 5.0
+    log_level: Annotated[
+        str,
+        Field(
+            pattern="^(debug|info|warning|error)$",
+            description="Least level of the server's own log: debug, info, warning or error.",
+        ),
+    ] = "info"
 
+    query_depth: Annotated[int, Field(ge=1, description="Deepest nesting of fields in an operation.")] = 15
+    query_aliases: Annotated[int, Field(ge=0, description="Most aliases in an operation.")] = 100
+    query_tokens: Annotated[int, Field(ge=1, description="Most tokens of a document.")] = 20_000
+    query_cost: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most objects that an operation could return by its page sizes; a curve counts as one per 1000 points.",
+        ),
+    ] = 100_000
     page: Annotated[int, Field(ge=1, description="Most entries of one page of a connection.")] = 100
-    series_points: Annotated[int, Field(ge=4, description="Most points that one `series` returns downsampled or `rows` returns at once.")] = 1_000_000
-    query_depth: Annotated[int, Field(ge=1, description="Deepest nesting of a query.")] = 16
-    query_aliases: Annotated[int, Field(ge=0, description="Most aliases in a query.")] = 64
-    query_tokens: Annotated[int, Field(ge=1, description="Most tokens of a query's text.")] = 4000
-    request_bytes: Annotated[int, Field(ge=1024, description="Largest GraphQL request over HTTP.")] = 64 * _MIB
-    message_bytes: Annotated[int, Field(ge=1024, description="Largest message of a client over WebSocket.")] = _MIB
-    socket_subscriptions: Annotated[int, Field(ge=1, description="Most subscriptions open on one WebSocket.")] = 100
-    connect_seconds: Annotated[float, Field(gt=0, description="How long a WebSocket may take to send `connection_init`.")] = 10.0
-    ping_seconds: Annotated[float, Field(gt=0, description="Pause between WebSocket keep-alive pings; a peer that does not answer within the same time is dropped.")] = 20.0
+    page_lines: Annotated[int, Field(ge=1, description="Most log lines of one page.")] = 1000
+    page_rows: Annotated[int, Field(ge=1, description="Most rows of one page of a metric's rows.")] = 100_000
+    series_points: Annotated[int, Field(ge=4, description="Most points of one curve.")] = 1_000_000
+    ids: Annotated[int, Field(ge=1, description="Most ids in one list of ids.")] = 100
+    request_bytes: Annotated[int, Field(ge=1024, description="Largest GraphQL request over HTTP.")] = (
+        64 * _MIB
+    )
+    message_bytes: Annotated[
+        int, Field(ge=1024, description="Largest message of a client over WebSocket.")
+    ] = _MIB
+    socket_subscriptions: Annotated[
+        int, Field(ge=1, description="Most subscriptions open on one WebSocket.")
+    ] = 100
+    connect_seconds: Annotated[
+        float, Field(gt=0, description="How long a WebSocket may take to send `connection_init`.")
+    ] = 10.0
+    ping_seconds: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Pause between WebSocket keep-alive pings; a peer that does not answer within the same time is dropped.",
+        ),
+    ] = 20.0
     upload_bytes: Annotated[int, Field(ge=0, description="Largest artifact upload.")] = 10 * 1024 * _MIB
 
-    record_name_bytes: Annotated[int, Field(ge=16, description="Longest name of a run, metric, tag, parameter or column, and longest run id.")] = 1024
-    record_path_bytes: Annotated[int, Field(ge=16, description="Longest path of a log file or artifact inside a run.")] = 4096
-    record_value_bytes: Annotated[int, Field(ge=16, description="Longest value of a tag, parameter or property, longest description or message.")] = 65_536
-    record_keys: Annotated[int, Field(ge=1, description="Most tags, parameters and properties of a run, each.")] = 10_000
-    record_points: Annotated[int, Field(ge=1, description="Most points and rows of one `record` call.")] = 1_000_000
-    record_text_bytes: Annotated[int, Field(ge=1, description="Most log bytes of one `record` call.")] = 8 * _MIB
-    record_operations: Annotated[int, Field(ge=1, description="Most operations of one `record` call.")] = 100_000
+    record_name_bytes: Annotated[
+        int,
+        Field(
+            ge=16, description="Longest name of a run, metric, tag, parameter or column, and longest run id."
+        ),
+    ] = 1024
+    record_path_bytes: Annotated[
+        int, Field(ge=16, description="Longest path of a log file or artifact inside a run.")
+    ] = 4096
+    record_value_bytes: Annotated[
+        int,
+        Field(
+            ge=16,
+            description="Longest value of a tag, parameter or property, longest description or message.",
+        ),
+    ] = 65_536
+    record_keys: Annotated[
+        int, Field(ge=1, description="Most tags, parameters and properties of a run, each.")
+    ] = 10_000
+    record_points: Annotated[int, Field(ge=1, description="Most points and rows of one `record` call.")] = (
+        1_000_000
+    )
+    record_text_bytes: Annotated[int, Field(ge=1, description="Most log bytes of one `record` call.")] = (
+        8 * _MIB
+    )
+    record_operations: Annotated[int, Field(ge=1, description="Most operations of one `record` call.")] = (
+        100_000
+    )
     record_columns: Annotated[int, Field(ge=1, description="Most columns of one metric.")] = 256
-    record_evidence: Annotated[int, Field(ge=4, description="Most status statements kept of one run; older ones are folded into one that counts them.")] = 1000
-    record_queue: Annotated[int, Field(ge=1, description="Most calls waiting for one run tree; further ones wait before they are taken in.")] = 4096
+    record_evidence: Annotated[
+        int,
+        Field(
+            ge=4,
+            description="Most status statements kept of one run; older ones are folded into one that counts them.",
+        ),
+    ] = 1000
+    record_queue: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most calls waiting for one run tree; further ones wait before they are taken in.",
+        ),
+    ] = 4096
 
-    plugins: Annotated[list[str] | None, Field(description="Names of the ingesters that may load; unset loads all that are installed.")] = None
-    ingest_poll_seconds: Annotated[float, Field(gt=0, description="How often followed folders are walked where file notifications do not tell.")] = 2.0
+    plugins: Annotated[
+        list[str] | None,
+        Field(description="Names of the ingesters that may load; unset loads all that are installed."),
+    ] = None
+    ingest_poll_seconds: Annotated[
+        float,
+        Field(
+            gt=0, description="How often followed folders are walked where file notifications do not tell."
+        ),
+    ] = 2.0
     ingest_files: Annotated[int, Field(ge=1, description="Most files looked at in one source.")] = 100_000
     ingest_depth: Annotated[int, Field(ge=1, description="Deepest folder looked at below a source.")] = 32
-    ingest_line_bytes: Annotated[int, Field(ge=1024, description="Longest line of a tabular file; a longer one is left out and reported.")] = _MIB
-    ingest_json_bytes: Annotated[int, Field(ge=1024, description="Largest JSON document that is read whole.")] = 32 * _MIB
-    ingest_delivery_bytes: Annotated[int, Field(ge=4096, description="About how much of a file is written in one batch.")] = _MIB
-    ingest_metrics_per_run: Annotated[int, Field(ge=1, description="Most metric names taken from the files of one run; further ones are left out and reported.")] = 100_000
+    ingest_line_bytes: Annotated[
+        int,
+        Field(ge=1024, description="Longest line of a tabular file; a longer one is left out and reported."),
+    ] = _MIB
+    ingest_json_bytes: Annotated[
+        int, Field(ge=1024, description="Largest JSON document that is read whole.")
+    ] = 32 * _MIB
+    ingest_delivery_bytes: Annotated[
+        int, Field(ge=4096, description="About how much of a file is written in one batch.")
+    ] = _MIB
+    ingest_metrics_per_run: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Most metric names taken from the files of one run; further ones are left out and reported.",
+        ),
+    ] = 100_000
 
-    compact_seconds: Annotated[float, Field(ge=0, description="Pause between rounds of background compaction; 0 turns it off.")] = 5.0
-    compact_items: Annotated[int, Field(ge=2, description="Pieces of one stream that start its compaction.")] = 64
+    compact_seconds: Annotated[
+        float, Field(ge=0, description="Pause between rounds of background compaction; 0 turns it off.")
+    ] = 5.0
+    compact_items: Annotated[
+        int, Field(ge=2, description="Pieces of one stream that start its compaction.")
+    ] = 64
 
 
 def settings_table() -> str:
@@ -82,7 +196,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`"
-
-
-if __name__ == "__main__":
-    print(settings_table(), end="")

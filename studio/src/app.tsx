@@ -1,6 +1,6 @@
 import { useEffect } from 'react';
 import { useQuery } from 'urql';
-import { connection } from './live/client';
+import { connection, errorText } from './live/client';
 import { useVersion } from './live/emitter';
 import { workspacesQuery } from './operations';
 import { Empty, Link } from './parts/basics';
@@ -57,7 +57,7 @@ export function App() {
         )}
         {route.view === 'workspace' && current === undefined && data && <NoWorkspace />}
         {route.view === 'workspace' && error?.graphQLErrors.length ? (
-          <p className="error-line">{error.message}</p>
+          <p className="error-line">{errorText(error)}</p>
         ) : null}
         {route.view === 'place' && <PlaceView key={route.id} id={route.id} />}
         {route.view === 'unknown' && (
@@ -89,7 +89,8 @@ function ConnectionBanner() {
   if (connection.online) return null;
   return (
     <div className="banner" role="alert">
-      The server does not answer. What you see may be old; it goes on from there as soon as the server is back.
+      The server does not answer. What you see may be old; it goes on from there as soon as the server is
+      back.
     </div>
   );
 }

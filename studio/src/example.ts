@@ -1,5 +1,5 @@
-/** What GraphiQL shows to someone who comes for the first time. */
-export const FIRST_QUERY = `# The newest runs of every workspace. Ctrl-Enter sends it; ⇧-Ctrl-P lists what else the editor can do.
+/** What GraphiQL shows to someone who comes for the first time, each in a tab of its own. */
+export const NEWEST_QUERY = `# The newest runs of every workspace. Ctrl-Enter sends it.
 query Newest {
   runs(first: 10, orderBy: [{ by: { field: CREATED_AT }, direction: DESC }]) {
     totalCount
@@ -17,8 +17,9 @@ query Newest {
     }
   }
 }
+`;
 
-# Paste an id from above and watch it: what changes in the run and below it, as it happens.
+export const WATCH_SUBSCRIPTION = `# What changes in a run and below it, as it happens. Put the id of a run into the variables.
 subscription Watch($run: ID!) {
   runTree(run: $run) {
     cursor
@@ -29,3 +30,5 @@ subscription Watch($run: ID!) {
   }
 }
 `;
+
+export const WATCH_VARIABLES = '{\n  "run": ""\n}\n';

@@ -19,8 +19,8 @@ export const runRow = graphql(`
     primaryMetric
     cluster { id name }
     experiment { id name }
-    parent { id name displayName }
-    root { id }
+    parent { id name displayName primaryMetric }
+    root { id primaryMetric }
   }
 `);
 export type RunRow = ResultOf<typeof runRow>;
@@ -110,7 +110,7 @@ export const runsQuery = graphql(
 );
 export type RunsVariables = VariablesOf<typeof runsQuery>;
 
-/** The frame around the list: clusters with what waits and works on them, and how many runs are in which status. */
+/** The frame around the list: clusters with what waits and works on them, counts by status, followed folders. */
 export const overviewQuery = graphql(`
   query Overview($workspace: String!, $counted: RunFilter) {
     workspace(name: $workspace) {
@@ -129,11 +129,29 @@ export const overviewQuery = graphql(`
         }
       }
     }
+    server {
+      sources {
+        id
+        name
+        uri
+        workspace
+        plugin
+        state
+        lastError
+        runs
+        points
+        lines
+        skippedCount
+        skipped { path line reason }
+      }
+    }
   }
 `);
 export type ClusterFacts = NonNullable<
   ResultOf<typeof overviewQuery>['workspace']
 >['clusters']['nodes'][number];
+
+export type SourceFacts = ResultOf<typeof overviewQuery>['server']['sources'][number];
 
 export const descendantsQuery = graphql(
   `

@@ -27,7 +27,11 @@ describe('Curve', () => {
   it('continues a series with the rows that follow it', () => {
     const curve = loaded(3);
     expect(curve.append(rows(3, 5))).toBe('ok');
-    expect(curve.points()).toEqual({ x: [0, 10, 20, 30, 40], y: [0, 1, 2, 3, 4], at: [1000, 1001, 1002, 1003, 1004] });
+    expect(curve.points()).toEqual({
+      x: [0, 10, 20, 30, 40],
+      y: [0, 1, 2, 3, 4],
+      at: [1000, 1001, 1002, 1003, 1004],
+    });
     expect(curve.total).toBe(5);
   });
 
@@ -77,7 +81,13 @@ describe('Curve', () => {
   it('keeps NaN and the infinities apart from a missing value', () => {
     const curve = new Curve();
     curve.expect();
-    curve.load({ x: [0, 1, 2, 3], y: ['NaN', 'Infinity', '-Infinity', null], at: [1, 2, 3, null], exact: true, total: 4 });
+    curve.load({
+      x: [0, 1, 2, 3],
+      y: ['NaN', 'Infinity', '-Infinity', null],
+      at: [1, 2, 3, null],
+      exact: true,
+      total: 4,
+    });
     curve.append({ start: 4, steps: [4], values: ['NaN'], at: [5] });
     expect(curve.points().y).toEqual([NaN, Infinity, -Infinity, null, NaN]);
   });

@@ -56,7 +56,9 @@ class Held:
             self.texts[text.log.path] = self.texts.get(text.log.path, "") + text.text
 
 
-async def follow(store: Store, hub: Hub, held: Held, *, updates: int | None = None, **options: object) -> TreeUpdate:
+async def follow(
+    store: Store, hub: Hub, held: Held, *, updates: int | None = None, **options: object
+) -> TreeUpdate:
     """Take updates until caught up, or a number of them."""
     options = {"run": ROOT, "throttle": 0.0, "after": held.cursor, **options}
     async with aclosing(follow_tree(store, hub, ROOT, **options)) as stream:  # type: ignore[arg-type]  # options of any type
@@ -75,7 +77,12 @@ async def write(recorder: Recorder, *operations: RunOperation) -> None:
 
 async def test_backfill_then_live(store: Store, recorder: Recorder) -> None:
     hub, held = Hub(store), Held()
-    await write(recorder, DeclareRun("r", "e", "r", "t"), LogPoints("r", "loss", [1.0, 2.0]), LogText("r", "out", b"one\n"))
+    await write(
+        recorder,
+        DeclareRun("r", "e", "r", "t"),
+        LogPoints("r", "loss", [1.0, 2.0]),
+        LogText("r", "out", b"one\n"),
+    )
     async with aclosing(follow_tree(store, hub, ROOT, run=ROOT, throttle=0)) as stream:
         async for update in stream:
             held.take(update)
@@ -90,7 +97,9 @@ async def test_backfill_then_live(store: Store, recorder: Recorder) -> None:
     await hub.close()
 
 
-async def test_resuming_from_every_cursor_gives_neither_gap_nor_duplicate(store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_resuming_from_every_cursor_gives_neither_gap_nor_duplicate(
+    store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("graphql_runs.live.backfill._ROWS", 7)
     monkeypatch.setattr("graphql_runs.live.backfill._BYTES", 5)
     hub, held = Hub(store), Held()
@@ -101,7 +110,9 @@ async def test_resuming_from_every_cursor_gives_neither_gap_nor_duplicate(store:
         name = f"m{i % 4}"
         expected.setdefault(name, []).append(float(i))
         text += f"zeile ä {i}\n"
-        await write(recorder, LogPoints("r", name, [float(i)]), LogText("r", "out", f"zeile ä {i}\n".encode()))
+        await write(
+            recorder, LogPoints("r", name, [float(i)]), LogText("r", "out", f"zeile ä {i}\n".encode())
+        )
         if i >= 20:
             # One update, then the connection is dropped; the writer goes on meanwhile.
             await follow(store, hub, held, updates=1)
@@ -144,7 +155,12 @@ async def test_scope_of_a_child_and_of_names(store: Store, recorder: Recorder) -
     await follow(store, hub, held, run=id_of("a"), metrics=["train/*"], logs=[])
     assert set(held.statuses) == {"a", "aa"}
     assert (set(held.values), held.texts) == ({"train/loss"}, {})
-    await write(recorder, DeclareRun("ab", "e", "ab", "t", parent="aa"), LogPoints("ab", "train/x", [5.0]), LogPoints("b", "train/y", [5.0]))
+    await write(
+        recorder,
+        DeclareRun("ab", "e", "ab", "t", parent="aa"),
+        LogPoints("ab", "train/x", [5.0]),
+        LogPoints("b", "train/y", [5.0]),
+    )
     await follow(store, hub, held, run=id_of("a"), metrics=["train/*"], logs=[])
     assert set(held.statuses) == {"a", "aa", "ab"}
     assert set(held.values) == {"train/loss", "train/x"}
@@ -170,7 +186,9 @@ async def test_until_ends_with_the_run(store: Store, recorder: Recorder) -> None
 
     async def watch() -> list[float]:
         values: list[float] = []
-        async for update in follow_tree(store, hub, ROOT, run=ROOT, until=StatusClass.TERMINAL, throttle=0.01):
+        async for update in follow_tree(
+            store, hub, ROOT, run=ROOT, until=StatusClass.TERMINAL, throttle=0.01
+        ):
             for delta in update.metrics:
                 values += delta.points.columns["value"].tolist()
         return values
@@ -182,13 +200,17 @@ async def test_until_ends_with_the_run(store: Store, recorder: Recorder) -> None
     assert await asyncio.wait_for(watching, 5) == [0.0, 1.0, 2.0, 3.0, 4.0]
     # Also when it had ended before.
     cursor = await tree_cursor(store, ROOT)
-    ended = [u async for u in follow_tree(store, hub, ROOT, run=ROOT, after=cursor, until=StatusClass.TERMINAL)]
+    ended = [
+        u async for u in follow_tree(store, hub, ROOT, run=ROOT, after=cursor, until=StatusClass.TERMINAL)
+    ]
     assert [update.caught_up for update in ended] == [True]
     await hub.close()
 
 
 @pytest.mark.parametrize("change", ["epoch", "ahead"])
-async def test_a_cursor_of_another_history_is_reset_with_a_gap(store: Store, recorder: Recorder, change: str) -> None:
+async def test_a_cursor_of_another_history_is_reset_with_a_gap(
+    store: Store, recorder: Recorder, change: str
+) -> None:
     hub, held = Hub(store), Held()
     await write(recorder, DeclareRun("r", "e", "r", "t"), LogPoints("r", "loss", [1.0]))
     cursor = TreeCursor("other" if change == "epoch" else store.epoch, ROOT, 1 if change == "epoch" else 99)
@@ -203,7 +225,14 @@ async def test_a_cursor_of_another_history_is_reset_with_a_gap(store: Store, rec
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "nonsense", "!!!", encode_page("runs", Key((1,), "x")), TreeCursor("e", "run_other", 0).encode(), "a" * 10_000],
+    [
+        "",
+        "nonsense",
+        "!!!",
+        encode_page("runs", Key((1,), "x")),
+        TreeCursor("e", "run_other", 0).encode(),
+        "a" * 10_000,
+    ],
     ids=["empty", "nonsense", "not base64", "page cursor", "another tree", "too long"],
 )
 async def test_a_wrong_cursor_is_refused(store: Store, cursor: str) -> None:
@@ -214,7 +243,9 @@ async def test_a_wrong_cursor_is_refused(store: Store, cursor: str) -> None:
     assert hub.watchers == 0
 
 
-async def test_closing_the_hub_ends_followers_at_once_even_in_their_pause(store: Store, recorder: Recorder) -> None:
+async def test_closing_the_hub_ends_followers_at_once_even_in_their_pause(
+    store: Store, recorder: Recorder
+) -> None:
     hub = Hub(store)
     await write(recorder, DeclareRun("r", "e", "r", "t"))
 

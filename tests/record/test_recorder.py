@@ -10,9 +10,37 @@ import pytest
 
 from graphql_runs.model import ids
 from graphql_runs.model.change import Entry
-from graphql_runs.model.errors import AlreadyExists, InvalidInput, LimitExceeded, NotFound, RunsError, SequenceConflict, SequenceGap
-from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun, DescribeCluster, LogPoints, LogRows, LogText, RunOperation, SetStatus
-from graphql_runs.model.records import Artifact, Cluster, Column, ColumnType, Experiment, LogFile, Metric, MetricKind, Workspace
+from graphql_runs.model.errors import (
+    AlreadyExists,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    RunsError,
+    SequenceConflict,
+    SequenceGap,
+)
+from graphql_runs.model.operation import (
+    AddArtifact,
+    Annotate,
+    DeclareRun,
+    DescribeCluster,
+    LogPoints,
+    LogRows,
+    LogText,
+    RunOperation,
+    SetStatus,
+)
+from graphql_runs.model.records import (
+    Artifact,
+    Cluster,
+    Column,
+    ColumnType,
+    Experiment,
+    LogFile,
+    Metric,
+    MetricKind,
+    Workspace,
+)
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
 from graphql_runs.read.points import read_points
@@ -48,7 +76,9 @@ async def journal(store: Store, run_id: str) -> list[Entry]:
     return [Entry.decode(item.data) for item in await store.read(journal_of(id_of(run_id)), 0)]
 
 
-async def test_a_run_comes_to_be_with_its_workspace_experiment_and_cluster(store: Store, recorder: Recorder) -> None:
+async def test_a_run_comes_to_be_with_its_workspace_experiment_and_cluster(
+    store: Store, recorder: Recorder
+) -> None:
     done = await recorder.record("w", [declare("r", cluster="gpu", params={"lr": "0.1"})])
     assert done.runs == (id_of("r"),)
     assert (done.root, done.n, done.repeated) == (id_of("r"), 1, False)
@@ -60,12 +90,18 @@ async def test_a_run_comes_to_be_with_its_workspace_experiment_and_cluster(store
         await store.get(Experiment, [run.experiment]),
         await store.get(Cluster, [run.cluster or ""]),
     )
-    assert (workspace and workspace.name, experiment and experiment.name, cluster and cluster.name) == ("w", "exp", "gpu")
+    assert (workspace and workspace.name, experiment and experiment.name, cluster and cluster.name) == (
+        "w",
+        "exp",
+        "gpu",
+    )
 
 
 async def test_points_come_back_as_they_were_given(store: Store, recorder: Recorder) -> None:
     values = [1.5, math.nan, math.inf, -math.inf, 0.1]
-    await recorder.record("w", [declare("r"), LogPoints("r", "loss", values, steps=[0, 1, 2, 3, 4], at=[10, 20, 30, 40, 50])])
+    await recorder.record(
+        "w", [declare("r"), LogPoints("r", "loss", values, steps=[0, 1, 2, 3, 4], at=[10, 20, 30, 40, 50])]
+    )
     await recorder.record("w", [LogPoints("r", "loss", [2.5], steps=[5], at=[60])])
     metric = await metric_of(store, "r", "loss")
     points = await read_points(store, metric.id, 0, 100)
@@ -73,11 +109,22 @@ async def test_points_come_back_as_they_were_given(store: Store, recorder: Recor
     assert points.steps is not None
     assert points.steps.tolist() == [0, 1, 2, 3, 4, 5]
     assert points.at.tolist() == [10, 20, 30, 40, 50, 60]
-    assert (metric.count, metric.min, metric.max, metric.non_finite, metric.first_non_finite_step) == (6, 0.1, 2.5, 3, 1)
+    assert (metric.count, metric.min, metric.max, metric.non_finite, metric.first_non_finite_step) == (
+        6,
+        0.1,
+        2.5,
+        3,
+        1,
+    )
 
 
 async def test_rows_keep_the_types_of_their_columns(store: Store, recorder: Recorder) -> None:
-    rows = LogRows("r", "table", {"name": ["a", None], "score": [1.0, 2.0], "good": [True, False], "big": [2**60, 1]}, kind=MetricKind.TABLE)
+    rows = LogRows(
+        "r",
+        "table",
+        {"name": ["a", None], "score": [1.0, 2.0], "good": [True, False], "big": [2**60, 1]},
+        kind=MetricKind.TABLE,
+    )
     await recorder.record("w", [declare("r"), rows])
     metric = await metric_of(store, "r", "table")
     assert metric.columns == (
@@ -110,7 +157,9 @@ async def test_the_journal_names_exactly_what_changed(store: Store, recorder: Re
     assert [item.mark for item in await store.read(log.id, 0)] == [0, 1]
 
 
-async def test_a_retry_is_written_once_and_a_gap_or_another_content_is_refused(store: Store, recorder: Recorder) -> None:
+async def test_a_retry_is_written_once_and_a_gap_or_another_content_is_refused(
+    store: Store, recorder: Recorder
+) -> None:
     ops: Sequence[RunOperation] = [declare("r"), LogPoints("r", "loss", [1.0])]
     first = await recorder.record("w", ops, writer="p", sequence=0)
     again = await recorder.record("w", ops, writer="p", sequence=0)
@@ -138,7 +187,12 @@ async def test_a_refused_call_leaves_nothing_behind(store: Store, recorder: Reco
     await recorder.record("w", [declare("r"), LogPoints("r", "loss", [1.0])])
     with pytest.raises(InvalidInput, match="LIST was given"):
         await recorder.record(
-            "w", [LogText("r", "out", b"x"), LogPoints("r", "acc", [1.0]), LogPoints("r", "loss", [1.0], kind=MetricKind.LIST)]
+            "w",
+            [
+                LogText("r", "out", b"x"),
+                LogPoints("r", "acc", [1.0]),
+                LogPoints("r", "loss", [1.0], kind=MetricKind.LIST),
+            ],
         )
     assert await store.get(LogFile, [ids.log_id(id_of("r"), "out")]) == [None]
     assert await store.get(Metric, [ids.metric_id(id_of("r"), "acc")]) == [None]
@@ -155,7 +209,9 @@ async def test_calls_that_queue_together_fail_alone(store: Store, recorder: Reco
     assert len(await journal(store, "r")) < 20
 
 
-async def test_children_share_the_tree_and_an_unseen_parent_is_a_placeholder(store: Store, recorder: Recorder) -> None:
+async def test_children_share_the_tree_and_an_unseen_parent_is_a_placeholder(
+    store: Store, recorder: Recorder
+) -> None:
     done = await recorder.record("w", [declare("leaf", parent="middle", root="top")])
     assert done.root == id_of("top")
     leaf, middle, top = await run_of(store, "leaf"), await run_of(store, "middle"), await run_of(store, "top")
@@ -165,7 +221,7 @@ async def test_children_share_the_tree_and_an_unseen_parent_is_a_placeholder(sto
     await recorder.record("w", [declare("middle", parent="top", display_name="Middle")])
     middle = await run_of(store, "middle")
     assert (middle.placeholder, middle.display_name, middle.source) == (False, "Middle", "test")
-    with pytest.raises(InvalidInput, match="parent .* is fixed"):
+    with pytest.raises(InvalidInput, match=r"parent .* is fixed"):
         await recorder.record("w", [declare("middle", parent="leaf")])
 
 
@@ -179,7 +235,13 @@ async def test_a_later_declaration_fills_and_merges(store: Store, recorder: Reco
     await recorder.record("w", [declare("r", tags={"b": "2"}, description="more")])
     await recorder.record("w", [Annotate("r", tags={"a": "3"}, remove_tags=["b"], exit_code=1)])
     run = await run_of(store, "r")
-    assert (run.tags, run.description, run.exit_code, run.created_at, run.number) == ({"a": "3"}, "more", 1, 100, 1)
+    assert (run.tags, run.description, run.exit_code, run.created_at, run.number) == (
+        {"a": "3"},
+        "more",
+        1,
+        100,
+        1,
+    )
 
 
 async def test_times_in_the_future_are_those_of_arrival(store: Store, recorder: Recorder) -> None:
@@ -194,7 +256,10 @@ async def test_an_artifact_is_journaled_when_it_changes(store: Store, recorder: 
     await recorder.record("w", [there, AddArtifact("r", "other.pt", 6, location="/somewhere/other.pt")])
     entries = await journal(store, "r")
     assert [len(entry.artifacts) for entry in entries] == [1, 1]
-    assert [a.path for a in await store.list_named(Artifact, id_of("r"), first=10)] == ["model.pt", "other.pt"]
+    assert [a.path for a in await store.list_named(Artifact, id_of("r"), first=10)] == [
+        "model.pt",
+        "other.pt",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +282,9 @@ async def test_an_artifact_is_journaled_when_it_changes(store: Store, recorder: 
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str | type) else str(value)[:24],
 )
-async def test_bad_input_names_its_field(store: Store, operation: RunOperation, error: type[RunsError], field: str) -> None:
+async def test_bad_input_names_its_field(
+    store: Store, operation: RunOperation, error: type[RunsError], field: str
+) -> None:
     recorder = Recorder(store, RecordLimits(text_bytes=1000, points=100))
     await recorder.record("w", [declare("r")])
     with pytest.raises(error) as caught:
@@ -239,7 +306,9 @@ async def test_workspaces_and_experiments_are_made_once(recorder: Recorder) -> N
 
 async def test_a_cluster_keeps_what_is_not_said(store: Store, recorder: Recorder) -> None:
     await recorder.describe_cluster("w", DescribeCluster("gpu", vm_size="big", node_states={"idle": 2}))
-    await asyncio.gather(*(recorder.describe_cluster("w", DescribeCluster("gpu", current_nodes=i)) for i in range(5)))
+    await asyncio.gather(
+        *(recorder.describe_cluster("w", DescribeCluster("gpu", current_nodes=i)) for i in range(5))
+    )
     cluster = await recorder.describe_cluster("w", DescribeCluster("gpu", state="steady"))
     assert (cluster.vm_size, cluster.state, cluster.node_states) == ("big", "steady", {"idle": 2})
     assert cluster.current_nodes in range(5)
@@ -253,9 +322,16 @@ async def test_two_processes_write_one_tree(tmp_path: Path) -> None:
 
     async def write(recorder: Recorder, writer: str) -> None:
         for i in range(40):
-            await recorder.record("w", [LogPoints("r", "shared", [1.0]), LogPoints("r", writer, [float(i)])], writer=writer, sequence=i)
+            await recorder.record(
+                "w",
+                [LogPoints("r", "shared", [1.0]), LogPoints("r", writer, [float(i)])],
+                writer=writer,
+                sequence=i,
+            )
 
-    await asyncio.gather(*(write(recorder, f"writer {i}") for i, recorder in enumerate([*recorders, *recorders])))
+    await asyncio.gather(
+        *(write(recorder, f"writer {i}") for i, recorder in enumerate([*recorders, *recorders]))
+    )
     assert (await metric_of(one, "r", "shared")).count == 160
     for i in range(4):
         metric = await metric_of(two, "r", f"writer {i}")
@@ -264,7 +340,9 @@ async def test_two_processes_write_one_tree(tmp_path: Path) -> None:
     # A stale memory of a writer's position is noticed before a refusal.
     await recorders[0].record("w", [LogPoints("r", "m", [1.0])], writer="moves", sequence=0)
     await recorders[1].record("w", [LogPoints("r", "m", [1.0])], writer="moves", sequence=1)
-    assert not (await recorders[0].record("w", [LogPoints("r", "m", [1.0])], writer="moves", sequence=2)).repeated
+    assert not (
+        await recorders[0].record("w", [LogPoints("r", "m", [1.0])], writer="moves", sequence=2)
+    ).repeated
     for recorder in recorders:
         await recorder.close()
     await one.close()
@@ -273,9 +351,10 @@ async def test_two_processes_write_one_tree(tmp_path: Path) -> None:
 
 async def test_integers_beyond_doubles_and_fractions_share_a_metric(store: Store, recorder: Recorder) -> None:
     await recorder.record("w", [declare("r")])
-    await asyncio.gather(*(recorder.record("w", [LogPoints("r", "m", [value])]) for value in (1.5, 2**60 + 1, 2.5)))
+    await asyncio.gather(
+        *(recorder.record("w", [LogPoints("r", "m", [value])]) for value in (1.5, 2**60 + 1, 2.5))
+    )
     metric = await metric_of(store, "r", "m")
     assert metric.count == 3
     items = [await read_points(store, metric.id, i, i + 1) for i in range(3)]
     assert [item.columns["value"].item() for item in items] == [1.5, 2**60 + 1, 2.5]
-

@@ -12,7 +12,9 @@ from graphql_runs.record.status import with_evidence
 RUN = Run("run_x", "x", "w", "e", "run_x", 1, "x", "test", created_at=0, status=S.NOT_STARTED, status_at=0)
 
 
-def said(status: S, at: int, *, reported: bool = True, source: str = "api", detail: str | None = None) -> StatusEvidence:
+def said(
+    status: S, at: int, *, reported: bool = True, source: str = "api", detail: str | None = None
+) -> StatusEvidence:
     return StatusEvidence(status, at, reported, source, None, detail)
 
 

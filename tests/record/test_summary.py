@@ -39,7 +39,12 @@ def test_summary_is_that_of_all_points(pieces: list[tuple[bool, list[tuple[float
         assert metric.min_step == next(step for value, step in finite if value == low)
         assert metric.max_step == next(step for value, step in finite if value == high)
         assert metric.mean is not None
-        assert math.isclose(metric.mean, sum(v for v, _ in finite) / len(finite), rel_tol=1e-9, abs_tol=1e-6 * (1 + abs(high) + abs(low)))
+        assert math.isclose(
+            metric.mean,
+            sum(v for v, _ in finite) / len(finite),
+            rel_tol=1e-9,
+            abs_tol=1e-6 * (1 + abs(high) + abs(low)),
+        )
     else:
         assert (metric.min, metric.max, metric.mean) == (None, None, None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -37,7 +36,7 @@ class ServerProcess:
         return self.process.returncode
 
 
-async def start(*arguments: str, cwd: Path, port: int = 0, **environment: str) -> ServerProcess:
+async def start(*arguments: str, cwd: Path, port: int = 0) -> ServerProcess:
     """Start a server and wait until it answers. Raises AssertionError with its output when it ends instead."""
     process = await asyncio.create_subprocess_exec(
         str(SCRIPT),
@@ -46,7 +45,6 @@ async def start(*arguments: str, cwd: Path, port: int = 0, **environment: str) -
         "--port",
         str(port),
         cwd=cwd,
-        env={**os.environ, **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -61,9 +59,9 @@ async def start(*arguments: str, cwd: Path, port: int = 0, **environment: str) -
 
 
 @asynccontextmanager
-async def serving(*arguments: str, cwd: Path, **environment: str) -> AsyncIterator[ServerProcess]:
+async def serving(*arguments: str, cwd: Path) -> AsyncIterator[ServerProcess]:
     """A server for the time of a block."""
-    server = await start(*arguments, cwd=cwd, **environment)
+    server = await start(*arguments, cwd=cwd)
     try:
         yield server
     finally:

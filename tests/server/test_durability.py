@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,9 @@ class Held:
             self.sizes[delta["path"]] = delta["offset"] + delta["size"]
             self.texts[delta["path"]] = self.texts.get(delta["path"], "") + delta["text"]
 
+    def has(self, metric: str, count: int) -> bool:
+        return len(self.values.get(metric, [])) > count
+
     async def follow(self, websocket: str, run: str) -> None:
         """Connect, and resume from the last cursor whenever the connection is lost, until cancelled."""
         while True:
@@ -64,7 +69,7 @@ class Held:
             self.connections += 1
 
 
-async def subscribe(websocket: str, run: str, after: str | None) -> AsyncIterator[dict[str, Any]]:
+async def subscribe(websocket: str, run: str, after: str | None) -> AsyncGenerator[dict[str, Any]]:
     transport = WebsocketsTransport(
         url=websocket, subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL], close_timeout=1
     )
@@ -75,7 +80,9 @@ async def subscribe(websocket: str, run: str, after: str | None) -> AsyncIterato
             yield result["runTree"]
 
 
-async def call(client: httpx.AsyncClient, server: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+async def call(
+    client: httpx.AsyncClient, server: str, query: str, variables: dict[str, Any]
+) -> dict[str, Any]:
     """One operation, tried again with the same content until it is acknowledged."""
     while True:
         try:
@@ -88,9 +95,9 @@ async def call(client: httpx.AsyncClient, server: str, query: str, variables: di
             await asyncio.sleep(0.02)
 
 
-async def until(condition: Any) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # the condition is about another process
             await asyncio.sleep(0.02)
 
 
@@ -119,7 +126,7 @@ async def test_a_writer_over_the_api_and_a_follower_survive_kills(tmp_path: Path
         following = asyncio.create_task(held.follow(server.websocket, run))
         writing = asyncio.create_task(write())
         for kills in range(1, 4):
-            await until(lambda kills=kills: len(held.values.get("loss", [])) > 30 * kills)
+            await until(partial(held.has, "loss", 30 * kills))
             await server.kill()
             server = await start("--store", "sqlite:///runs.sqlite", cwd=tmp_path, port=server.port)
         await writing
@@ -146,8 +153,6 @@ with open(f"{folder}/metrics.jsonl", "a") as metrics, open(f"{folder}/stdout.log
 
 @pytest.mark.timeout(170)
 async def test_a_followed_job_and_a_follower_survive_kills(tmp_path: Path) -> None:
-    import sys
-
     folder = tmp_path / "jobs" / "train"
     folder.mkdir(parents=True)
     arguments = ("jobs", "--store", "sqlite:///runs.sqlite")
@@ -158,7 +163,7 @@ async def test_a_followed_job_and_a_follower_survive_kills(tmp_path: Path) -> No
         held = Held()
         following = asyncio.create_task(held.follow(server.websocket, run))
         for kills in range(1, 4):
-            await until(lambda kills=kills: len(held.values.get("loss", [])) > 40 * kills)
+            await until(partial(held.has, "loss", 40 * kills))
             await server.kill()
             server = await start(*arguments, cwd=tmp_path, port=server.port)
         await job.wait()

@@ -23,7 +23,9 @@ async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         transport = httpx.ASGITransport(app)
-        yield await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://localhost"))
+        yield await stack.enter_async_context(
+            httpx.AsyncClient(transport=transport, base_url="http://localhost")
+        )
 
 
 async def ask(client: httpx.AsyncClient, query: str, **variables: Any) -> dict[str, Any]:
@@ -34,7 +36,9 @@ async def ask(client: httpx.AsyncClient, query: str, **variables: Any) -> dict[s
 
 @pytest.fixture
 async def run(client: httpx.AsyncClient) -> str:
-    made = await ask(client, 'mutation { createRun(input: {experiment: "e", name: "r", runId: "r"}) { run { id } } }')
+    made = await ask(
+        client, 'mutation { createRun(input: {experiment: "e", name: "r", runId: "r"}) { run { id } } }'
+    )
     found: str = made["data"]["createRun"]["run"]["id"]
     return found
 
@@ -51,16 +55,18 @@ async def test_an_artifact_is_put_and_got_whole_and_in_ranges(client: httpx.Asyn
     got = await client.get(url)
     assert (got.content, got.headers["content-type"]) == (b"0123456789", "application/x-model")
     assert got.headers["x-content-type-options"] == "nosniff"
-    for asked, content, shown in [
+    for asked, content, place in [
         ("bytes=2-4", b"234", "bytes 2-4/10"),
         ("bytes=7-", b"789", "bytes 7-9/10"),
         ("bytes=-2", b"89", "bytes 8-9/10"),
         ("bytes=8-100", b"89", "bytes 8-9/10"),
     ]:
         part = await client.get(url, headers={"range": asked})
-        assert (part.status_code, part.content, part.headers["content-range"]) == (206, content, shown)
+        assert (part.status_code, part.content, part.headers["content-range"]) == (206, content, place)
     assert (await client.get(url, headers={"range": "bytes=10-"})).status_code == 416
-    shown = await ask(client, "query ($id: ID!) { run(id: $id) { artifacts { nodes { path size sha256 url } } } }", id=run)
+    shown = await ask(
+        client, "query ($id: ID!) { run(id: $id) { artifacts { nodes { path size sha256 url } } } }", id=run
+    )
     [node] = shown["data"]["run"]["artifacts"]["nodes"]
     assert (node["path"], node["size"], node["sha256"]) == ("models/best model.bin", 10, put.json()["sha256"])
     assert (await client.get(node["url"])).content == b"0123456789"
@@ -74,7 +80,9 @@ async def test_an_artifact_is_put_and_got_whole_and_in_ranges(client: httpx.Asyn
         ("/artifacts/{run}/..%2F..%2Fsecret", 400, "BAD_USER_INPUT"),
     ],
 )
-async def test_a_bad_upload_is_refused(client: httpx.AsyncClient, run: str, path: str, status: int, code: str | None) -> None:
+async def test_a_bad_upload_is_refused(
+    client: httpx.AsyncClient, run: str, path: str, status: int, code: str | None
+) -> None:
     answer = await client.put(path.format(run=run), content=b"x")
     assert answer.status_code in (status, 405)
     if code is not None:
@@ -90,7 +98,7 @@ async def test_an_upload_beyond_the_limit_leaves_nothing(client: httpx.AsyncClie
 
 
 async def test_a_log_is_downloaded_as_it_was_written(client: httpx.AsyncClient, run: str) -> None:
-    record = "mutation ($input: RecordInput!) { record(input: $input) { run { log(path: \"out.log\") { url size } } } }"
+    record = 'mutation ($input: RecordInput!) { record(input: $input) { run { log(path: "out.log") { url size } } } }'
     done = await ask(client, record, input={"run": run, "logs": [{"path": "out.log", "text": "50%\r100%\n"}]})
     log = done["data"]["record"]["run"]["log"]
     assert log["size"] == 9
@@ -120,13 +128,20 @@ async def test_a_foreign_host_name_is_refused(client: httpx.AsyncClient) -> None
 async def test_a_browser_gets_graphiql_and_a_program_gets_json(client: httpx.AsyncClient) -> None:
     page = await client.get("/graphql", headers={"accept": "text/html"})
     assert "html" in page.headers["content-type"]
-    answer = await client.get("/graphql", params={"query": "{ __typename }"}, headers={"accept": "application/json"})
+    answer = await client.get(
+        "/graphql", params={"query": "{ __typename }"}, headers={"accept": "application/json"}
+    )
     assert answer.json() == {"data": {"__typename": "Query"}}
-    written = await client.get("/graphql", params={"query": 'mutation { createWorkspace(input: {name: "x"}) { workspace { id } } }'})
+    written = await client.get(
+        "/graphql", params={"query": 'mutation { createWorkspace(input: {name: "x"}) { workspace { id } } }'}
+    )
     assert written.status_code >= 400
 
 
 async def test_an_unknown_run_is_said(client: httpx.AsyncClient) -> None:
-    answer = await ask(client, 'mutation { record(input: {run: "nobody", points: [{metric: "m", values: [1]}]}) { repeated } }')
+    answer = await ask(
+        client,
+        'mutation { record(input: {run: "nobody", points: [{metric: "m", values: [1]}]}) { repeated } }',
+    )
     assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     assert answer["errors"][0]["path"] == ["record"]

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.server.processes import serving, start
 from tests.server.test_durability import CREATE, RECORD, call, subscribe
@@ -18,7 +19,9 @@ async def test_a_second_process_on_the_store_sees_new_points_at_once(tmp_path: P
         serving(*arguments, cwd=tmp_path) as two,
         httpx.AsyncClient() as client,
     ):
-        created = await call(client, one.graphql, CREATE, {"input": {"experiment": "e", "name": "r", "runId": "r"}})
+        created = await call(
+            client, one.graphql, CREATE, {"input": {"experiment": "e", "name": "r", "runId": "r"}}
+        )
         run = created["createRun"]["run"]["id"]
         updates = subscribe(two.websocket, run, None)
         while not (await anext(updates))["caughtUp"]:
@@ -45,12 +48,17 @@ async def test_two_processes_take_writes_of_one_run(tmp_path: Path) -> None:
         serving(*arguments, cwd=tmp_path) as two,
         httpx.AsyncClient(timeout=30) as client,
     ):
-        created = await call(client, one.graphql, CREATE, {"input": {"experiment": "e", "name": "r", "runId": "r"}})
+        created = await call(
+            client, one.graphql, CREATE, {"input": {"experiment": "e", "name": "r", "runId": "r"}}
+        )
         run = created["createRun"]["run"]["id"]
 
         async def write(server: str, writer: str) -> None:
             for i in range(50):
-                points = [{"metric": "shared", "values": [1]}, {"metric": writer, "values": [i], "steps": [i]}]
+                points = [
+                    {"metric": "shared", "values": [1]},
+                    {"metric": writer, "values": [i], "steps": [i]},
+                ]
                 entry = {"run": run, "writer": writer, "sequence": i, "points": points}
                 await call(client, server, RECORD, {"input": entry})
 
@@ -65,7 +73,9 @@ async def test_two_processes_take_writes_of_one_run(tmp_path: Path) -> None:
 async def test_a_signal_stops_it_cleanly_with_open_sockets(tmp_path: Path) -> None:
     server = await start("--store", "sqlite:///runs.sqlite", cwd=tmp_path)
     async with httpx.AsyncClient() as client:
-        created = await call(client, server.graphql, CREATE, {"input": {"experiment": "e", "name": "r", "runId": "r"}})
+        created = await call(
+            client, server.graphql, CREATE, {"input": {"experiment": "e", "name": "r", "runId": "r"}}
+        )
     run = created["createRun"]["run"]["id"]
 
     async def watch() -> int:
@@ -84,9 +94,5 @@ async def test_a_signal_stops_it_cleanly_with_open_sockets(tmp_path: Path) -> No
 
 async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     async with serving(cwd=tmp_path) as one:
-        try:
+        with pytest.raises(AssertionError, match=f"cannot listen on 127.0.0.1:{one.port}"):
             await start(cwd=tmp_path, port=one.port)
-        except AssertionError as error:
-            assert f"cannot listen on 127.0.0.1:{one.port}" in str(error)
-        else:
-            raise AssertionError("the port was taken twice")

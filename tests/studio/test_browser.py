@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from tests.server.processes import ServerProcess, serving
+from tests.server.processes import ServerProcess, serving, start
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -24,7 +24,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 30_000  # milliseconds; a machine that runs other tests beside is slow to draw
+expect.set_options(timeout=PATIENCE)
 SET_STATUS = """
 mutation Set($run: ID!, $status: RunStatus!) {
   record(input: {run: $run, status: {status: $status}}) { run { status } }
@@ -89,7 +90,10 @@ async def test_a_run_moves_on_the_page_while_its_job_writes(tmp_path: Path, chro
     job = Job(tmp_path / "runs" / "digits")
     job.write()
     store = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    async with serving(str(tmp_path / "runs"), "--store", store, cwd=tmp_path) as server, browsing(chromium) as page:
+    async with (
+        serving(str(tmp_path / "runs"), "--store", store, cwd=tmp_path) as server,
+        browsing(chromium) as page,
+    ):
         await page.goto(server.address)
         link = page.get_by_role("link", name="digits", exact=True)
         run = await page.locator("tr[data-run]").get_attribute("data-run")
@@ -101,42 +105,47 @@ async def test_a_run_moves_on_the_page_while_its_job_writes(tmp_path: Path, chro
         last = page.get_by_role("article", name="loss").locator("[data-points]")
         plot = page.get_by_role("article", name="loss").get_by_role("img")
         log = page.get_by_role("log")
-        await expect(last).to_have_attribute("data-points", "1", timeout=PATIENCE)
-        await expect(log).to_contain_text("epoch 1 done", timeout=PATIENCE)
+        await expect(last).to_have_attribute("data-points", "1")
+        await expect(log).to_contain_text("epoch 1 done")
         for points in (2, 3):
             job.write()
-            await expect(last).to_have_attribute("data-points", str(points), timeout=PATIENCE)
+            await expect(last).to_have_attribute("data-points", str(points))
             await expect(plot).to_have_attribute(
                 "aria-label", f"Line chart of loss: 1 curves, {points} points"
             )
-            await expect(log).to_contain_text(f"epoch {points} done", timeout=PATIENCE)
+            await expect(log).to_contain_text(f"epoch {points} done")
         await expect(log).to_contain_text("100%|####|")
         await expect(log).not_to_contain_text("50%")
 
         badge = page.locator(".run-head .title .badge")
         for status in ("RUNNING", "COMPLETED"):
             await set_status(server, run, status)
-            await expect(badge).to_have_attribute("data-status", status, timeout=PATIENCE)
+            await expect(badge).to_have_attribute("data-status", status)
         assert await page.evaluate("window.sameDocument")
 
 
-async def test_the_list_shows_a_new_run_and_its_status_without_a_reload(tmp_path: Path, chromium: str) -> None:
+async def test_the_list_shows_a_new_run_and_its_status_without_a_reload(
+    tmp_path: Path, chromium: str
+) -> None:
     job = Job(tmp_path / "runs" / "first")
     job.write()
     store = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    async with serving(str(tmp_path / "runs"), "--store", store, cwd=tmp_path) as server, browsing(chromium) as page:
+    async with (
+        serving(str(tmp_path / "runs"), "--store", store, cwd=tmp_path) as server,
+        browsing(chromium) as page,
+    ):
         await page.goto(server.address)
         rows = page.locator("tr[data-run]")
-        await expect(rows).to_have_count(1, timeout=PATIENCE)
+        await expect(rows).to_have_count(1)
         await page.evaluate("window.sameDocument = true")
         Job(tmp_path / "runs" / "second").write()
-        await expect(rows).to_have_count(2, timeout=PATIENCE)
+        await expect(rows).to_have_count(2)
 
         row = rows.filter(has=page.get_by_role("link", name="second", exact=True))
         run = await row.get_attribute("data-run")
         assert run is not None
         await set_status(server, run, "FAILED")
-        await expect(row.locator(".badge")).to_have_attribute("data-status", "FAILED", timeout=PATIENCE)
+        await expect(row.locator(".badge")).to_have_attribute("data-status", "FAILED")
         assert await page.evaluate("window.sameDocument")
 
 
@@ -149,26 +158,32 @@ async def test_the_page_goes_on_after_the_server_was_away(tmp_path: Path, chromi
             await page.goto(server.address)
             await page.get_by_role("link", name="digits", exact=True).click()
             last = page.get_by_role("article", name="loss").locator("[data-points]")
-            await expect(last).to_have_attribute("data-points", "1", timeout=PATIENCE)
-            await expect(page.get_by_role("log")).to_contain_text("epoch 1 done", timeout=PATIENCE)
+            await expect(last).to_have_attribute("data-points", "1")
+            await expect(page.get_by_role("log")).to_contain_text("epoch 1 done")
         banner = page.get_by_role("alert")
-        await expect(banner).to_contain_text("does not answer", timeout=PATIENCE)
+        await expect(banner).to_contain_text("does not answer")
         job.write()
-        async with serving(*arguments, "--port", str(server.port), cwd=tmp_path):
-            await expect(banner).to_have_count(0, timeout=PATIENCE)
-            await expect(last).to_have_attribute("data-points", "2", timeout=PATIENCE)
+        again = await start(*arguments, cwd=tmp_path, port=server.port)
+        try:
+            await expect(banner).to_have_count(0)
+            await expect(last).to_have_attribute("data-points", "2")
             log = page.get_by_role("log")
-            await expect(log).to_contain_text("epoch 2 done", timeout=PATIENCE)
+            await expect(log).to_contain_text("epoch 2 done")
             assert (await log.inner_text()).count("epoch 1 done") == 1
+        finally:
+            await again.kill()
 
 
 async def test_graphiql_loads_and_answers_its_first_query(tmp_path: Path, chromium: str) -> None:
     Job(tmp_path / "runs" / "digits").write()
     store = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    async with serving(str(tmp_path / "runs"), "--store", store, cwd=tmp_path) as server, browsing(chromium) as page:
+    async with (
+        serving(str(tmp_path / "runs"), "--store", store, cwd=tmp_path) as server,
+        browsing(chromium) as page,
+    ):
         await page.goto(server.address)
         await page.get_by_role("link", name="digits", exact=True).wait_for()
         await page.get_by_role("link", name="GraphiQL").click()
+        await expect(page.locator(".graphiql-query-editor .view-lines")).to_contain_text("Newest")
         await page.get_by_role("button", name="Execute query").click()
-        await page.get_by_role("menuitem", name="Newest").click()
-        await expect(page.locator(".result-window")).to_contain_text('"digits"', timeout=PATIENCE)
+        await expect(page.locator(".result-window")).to_contain_text('"digits"')

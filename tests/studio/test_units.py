@@ -15,6 +15,10 @@ def test_every_file_and_every_result_of_an_operation_has_the_type_it_claims(stud
     hatch_build.run_node(ROOT, ["node_modules/typescript/bin/tsc", "--project", "tsconfig.json"])
 
 
+def test_every_file_is_formatted(studio: Path) -> None:
+    hatch_build.run_node(ROOT, ["node_modules/prettier/bin/prettier.cjs", "--check", "**/*.{ts,tsx}"])
+
+
 def test_units_and_operations(studio: Path) -> None:
     printed = hatch_build.run_node(ROOT, ["node_modules/vitest/vitest.mjs", "run"])
     for file in (studio / "tests").glob("*.test.ts"):

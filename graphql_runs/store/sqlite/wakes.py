@@ -1,6 +1,6 @@
 """Who is told that something was committed: by this process at once, by others through `PRAGMA data_version`.
 
-The poll reads shared memory (2.5 µs) on a connection of its own and runs only while somebody listens. What other processes
+The poll reads shared memory (2.5 µs) on a connection of its own, only while somebody listens. What other processes
 wrote is found by the keys of items, which only grow.
 """
 
@@ -16,7 +16,7 @@ import apsw
 from graphql_runs.model.errors import StoreUnavailable
 from graphql_runs.store.port import Wake
 from graphql_runs.store.sqlite.changes import journal_root
-from graphql_runs.store.sqlite.connection import connect, number, translated
+from graphql_runs.store.sqlite.connection import connect, number, rows, translated
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,7 @@ class Wakes:
         self._loop = asyncio.get_running_loop()
         self._listeners: set[_Listener] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._db: apsw.Connection | None = None
         self._closed = False
         self._version = 0
         self._seen = 0
@@ -99,13 +100,17 @@ class Wakes:
             listener.closed = True
             listener.ready.set()
         self._stop()
+        if self._db is not None:
+            self._db.close()
 
     def _tell(self, roots: frozenset[str] | None) -> None:
         for listener in self._listeners:
             listener.add(roots)
 
     def _start(self) -> None:
-        self._db = connect(self._path, write=False, cache_mebibytes=_CACHE_MEBIBYTES)
+        if self._db is None:
+            self._db = connect(self._path, write=False, cache_mebibytes=_CACHE_MEBIBYTES)
+            self._cursor = self._db.cursor()
         self._version, self._seen = self._data_version(), self._last_item()
         self._timer = self._loop.call_later(self._poll_seconds, self._poll)
 
@@ -113,7 +118,6 @@ class Wakes:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._db.close()
 
     def _poll(self) -> None:
         delay = self._poll_seconds
@@ -136,11 +140,11 @@ class Wakes:
             self._seen = last
 
     def _touched(self) -> frozenset[str]:
-        streams = [str(text) for (text,) in self._db.execute(_TOUCHED, (self._seen,))]
+        streams = [text for (text,) in rows(self._cursor, _TOUCHED, (self._seen,))]
         return frozenset(root for stream in streams if (root := journal_root(stream)) is not None)
 
     def _data_version(self) -> int:
-        return number(self._db.cursor(), "PRAGMA data_version")
+        return number(self._cursor, "PRAGMA data_version")
 
     def _last_item(self) -> int:
-        return number(self._db.cursor(), "SELECT max(key) FROM item")
+        return number(self._cursor, "SELECT max(key) FROM item")

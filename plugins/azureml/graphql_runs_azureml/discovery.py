@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from graphql_runs.ingest.api import File, RunFolder, Tree, Unreadable
 from graphql_runs.ingest.files import recognise
+from graphql_runs.model.time import Micros
 from graphql_runs_azureml import layout
 from graphql_runs_azureml.family import Member, Place, parent_in_log, place_all
+from graphql_runs_azureml.outputs import files_in
 from graphql_runs_azureml.shelf import Kept, Shelf
 from graphql_runs_azureml.text import run_id_problem
 
@@ -26,6 +28,7 @@ class Found:
     details:    its details files.
     broken:     that they cannot be read, so its id was made out otherwise.
     experiment: the name for the case that its own details have none.
+    oldest:     when the first of its files was last changed, for a run without details.
     problems:   what is wrong with how it is related.
     """
 
@@ -36,6 +39,7 @@ class Found:
     details: tuple[PurePosixPath, ...]
     broken: bool
     experiment: str
+    oldest: Micros | None
     problems: tuple[str, ...]
 
     @property
@@ -208,9 +212,15 @@ def _runs(
             tuple(sorted(path for kept in held for path in kept.files)),
             any(kept.details is None for kept in held),
             experiment or experiments.get(place.root) or tree.name,
+            None if held else _oldest(tree, homes[run_id]),
             place.problems,
         )
     return found
+
+
+def _oldest(tree: Tree, folders: Sequence[Parts]) -> Micros | None:
+    files = (file for folder in folders for file in files_in(tree, PurePosixPath(*folder)))
+    return min((file.modified_ns // 1000 for file in files), default=None)
 
 
 def _depth(run_id: str, places: Mapping[str, Place]) -> int:

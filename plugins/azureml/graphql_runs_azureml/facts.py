@@ -18,11 +18,8 @@ _LOCAL = "local"
 """The target of runs on the machine that submitted them: no cluster."""
 
 
-def declaration(found: Found, details: Details | None, oldest: Micros | None = None) -> DeclareRun:
-    """The run with what never changes of it, so that it does no harm when it is said late.
-
-    oldest: when the first of its files was last changed, for a run without details.
-    """
+def declaration(found: Found, details: Details | None) -> DeclareRun:
+    """The run with what never changes of it, so that it does no harm when it is said late."""
     return DeclareRun(
         run_id=found.run_id,
         experiment=(details.experiment if details else None) or found.experiment,
@@ -31,7 +28,7 @@ def declaration(found: Found, details: Details | None, oldest: Micros | None = N
         parent=found.parent_id,
         root=found.root_id if found.parent_id is not None else None,
         # get_details() has no time of creation; the start is the nearest to it.
-        created_at=(details.created_at or details.started_at) if details else oldest,
+        created_at=(details.created_at or details.started_at) if details else found.oldest,
     )
 
 

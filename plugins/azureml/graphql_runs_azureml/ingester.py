@@ -33,7 +33,7 @@ from graphql_runs_azureml.discovery import Discovery, Found, discover
 from graphql_runs_azureml.facts import Told, declaration, described
 from graphql_runs_azureml.logs import LogRead
 from graphql_runs_azureml.metrics import may_be_dumped, may_hold_metrics, read_metrics
-from graphql_runs_azureml.outputs import files_in, read_outputs
+from graphql_runs_azureml.outputs import read_outputs
 from graphql_runs_azureml.shelf import Kept, Shelf
 from graphql_runs_azureml.text import name_problem, shown, size
 
@@ -184,10 +184,7 @@ class AzureMLIngester:
             kept = self._look(one, context)
             if one is not found and kept is not None and kept.details is None:
                 continue  # it will be declared when it can be read, and is a placeholder until then
-            if kept is not None and kept.details is not None:
-                yield declaration(one, kept.details)
-            else:
-                yield declaration(one, None, _oldest(one, context.tree))
+            yield declaration(one, None if kept is None else kept.details)
 
     def _params(self, found: Found, discovery: Discovery, context: Context) -> Mapping[str, str]:
         """The params that its parent's tags give to a child of a sweep."""
@@ -262,12 +259,6 @@ def _units(found: Found, discovery: Discovery, files: _Files) -> Iterable[Unit]:
         yield Unit(_key("metrics", run_id, path), found.folder(folder), (file,), found.details)
     if files.outputs:
         yield Unit(_key("outputs", run_id), found.home, (), (*files.outputs, *found.details))
-
-
-def _oldest(found: Found, tree: Tree) -> int | None:
-    """The time of the run's oldest file in microseconds."""
-    times = (file.modified_ns // 1000 for folder in found.folders for file in files_in(tree, folder))
-    return min(times, default=None)
 
 
 def _key(kind: str, run_id: str, path: PurePosixPath | None = None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 
 _NAMES = {
     "nan": float("nan"),
@@ -32,9 +31,7 @@ def literal(text: str) -> object:
     if _ARRAY.fullmatch(text) and "," not in text:
         text = f"[{','.join(text[1:-1].split())}]"  # an array as NumPy prints it
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text, mode="eval")
+        tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise NotLiteral("not a value that can be read") from error
     return _value(tree.body, _DEPTH)

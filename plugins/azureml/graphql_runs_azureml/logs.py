@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import PurePosixPath
@@ -34,6 +34,7 @@ class _State:
     line:     line feeds before `start`.
     start:    offset of the first line that has not been looked at; what lies between it and the mark is looked at again.
     at:       the time of the last status that was told.
+    told:     that status.
     outcome:  `completed` or `failed` once a line has told it.
     ended:    that the end of the run has been told.
     complete: that nothing more is expected.
@@ -43,6 +44,7 @@ class _State:
     line: int = 0
     start: int = 0
     at: Micros | None = None
+    told: str | None = None
     outcome: str | None = None
     ended: bool = False
     complete: bool = False
@@ -50,8 +52,8 @@ class _State:
 
     def to_json(self) -> dict[str, object]:
         found: dict[str, object] = {"line": self.line, "start": self.start}
-        if self.at is not None:
-            found["at"] = self.at
+        if self.at is not None and self.told is not None:
+            found["at"], found["told"] = self.at, self.told
         if self.outcome is not None:
             found["outcome"] = self.outcome
         if self.ended:
@@ -70,11 +72,13 @@ class _State:
                 pass
             case _:
                 raise ValueError(f"not a checkpoint of a log: {value!r}")
-        at, outcome, shapes = value.get("at"), value.get("outcome"), value.get("shapes", {})
+        at, told = value.get("at"), value.get("told")
+        outcome, shapes = value.get("outcome"), value.get("shapes", {})
         return _State(
             line,
             start,
             at if isinstance(at, int) else None,
+            told if isinstance(told, str) else None,
             outcome if isinstance(outcome, str) else None,
             value.get("ended") is True,
             value.get("complete") is True,
@@ -144,7 +148,7 @@ class LogRead:
                     skipped=skipped + scan.skipped,
                 )
                 scan.skipped = []
-            last = scan.end(offset, self._quiet(file, context) if log.driver else False)
+            last = scan.end(offset, lambda: self._quiet(file, context)) if log.driver else []
             if self.terminal and offset and not state.complete and offset == size_of(file):
                 state.complete = True
                 last.append(LogText(self.run_id, str(self.name), b"", log.stream, log.rank, True))
@@ -224,25 +228,24 @@ class _Scan:
         state.start += whole if len(data) - whole <= _LINE_BYTES else len(data)
         return operations
 
-    def end(self, offset: int, quiet: bool) -> list[RunOperation]:
-        """What the end of the log tells when nothing follows."""
+    def end(self, offset: int, quiet: Callable[[], bool]) -> list[RunOperation]:
+        """What the end of the log tells when nothing follows, which `quiet` knows."""
         state = self._state
-        if not quiet or state.ended or not offset:
+        if state.ended or not offset:
             return []
         tail = os.pread(self._file.fileno(), _TAIL_BYTES, max(0, offset - _TAIL_BYTES))
         if state.outcome == "completed":
-            if self._place.rank:
+            if self._place.rank or not quiet():
                 return []
             last = tail.rstrip().rsplit(b"\n", 1)[-1]
             return [
                 self._status(signals.Signal(RunStatus.COMPLETED), last, self._lines_before(offset, tail, 0))
             ]
-        if state.outcome is None and (found := signals.traceback_at_end(tail)):
-            line, after = found
-            return [
-                self._status(signals.Signal(RunStatus.FAILED), line, self._lines_before(offset, tail, after))
-            ]
-        return []
+        found = signals.traceback_at_end(tail) if state.outcome is None else None
+        if found is None or not quiet():
+            return []
+        line, after = found
+        return [self._status(signals.Signal(RunStatus.FAILED), line, self._lines_before(offset, tail, after))]
 
     def _lines_before(self, offset: int, tail: bytes, after: int) -> int:
         """The number of the last line with something on it, less `after`."""
@@ -289,7 +292,9 @@ class _Scan:
         # One rank of several that has done its part does not end the run; one that failed does.
         if self._place.rank and signal.status is not RunStatus.FAILED:
             return []
-        found: list[RunOperation] = [self._status(signal, line, number, at)]
+        found: list[RunOperation] = []
+        if signal.status != self._state.told:
+            found.append(self._status(signal, line, number, at))
         if signal.exit_code is not None:
             found.append(Annotate(self._log.run_id, exit_code=signal.exit_code))
         return found
@@ -301,6 +306,7 @@ class _Scan:
             at = os.fstat(self._file.fileno()).st_mtime_ns // 1000
         state = self._state
         state.at = at = at if state.at is None else max(at, state.at)
+        state.told = str(signal.status)
         state.ended = state.ended or signal.status.terminal
         return SetStatus(
             self._log.run_id,

@@ -9,8 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+import numpy as np
+
 from graphql_runs.ingest.api import Context, Delivery, File, Limits, RunFolder, Skipped, Tree, Unit
-from graphql_runs.model.operation import DeclareRun, DescribeCluster, LogText, RunOperation
+from graphql_runs.model.operation import (
+    DeclareRun,
+    DescribeCluster,
+    LogPoints,
+    LogText,
+    RunOperation,
+    SetStatus,
+)
+from graphql_runs.model.points import Values
+from graphql_runs.model.records import LogStream
 from graphql_runs_azureml import AzureMLIngester
 from graphql_runs_azureml.ingester import AzureMLConfig
 
@@ -44,7 +55,7 @@ def signed(path: str) -> str:
     return f"https://store.example/azureml/ExperimentRun/dcid.x/{path}?sv=2019-02-02&sr=b&sig={SECRET}%3D&se=2020-08-05"
 
 
-def details(run_id: str, status: str = "Completed", **fields: object) -> dict[str, object]:
+def details(run_id: str, status: object = "Completed", **fields: object) -> dict[str, object]:
     """What `Run.get_details()` gives, with fields of the run document where they are asked for."""
     found: dict[str, object] = {
         "runId": run_id,
@@ -215,6 +226,15 @@ class Reading:
         """The whole log."""
         return b"".join(text.data for text in self.of(LogText, run_id) if text.path == path)
 
+    def stream(self, run_id: str, path: str) -> LogStream | None:
+        """Which stream the log is said to be."""
+        [found] = {text.stream for text in self.of(LogText, run_id) if text.path == path}
+        return found
+
+    def statuses(self, run_id: str, *, reported: bool) -> list[SetStatus]:
+        """What was reported of a run's status, or derived."""
+        return [status for status in self.of(SetStatus, run_id) if status.reported is reported]
+
 
 def read(
     source: Path,
@@ -252,3 +272,19 @@ def deliveries(
 def reasons(skipped: Sequence[Skipped]) -> list[str]:
     """Their texts."""
     return [entry.reason for entry in skipped]
+
+
+def same(values: Values, expected: Sequence[float]) -> bool:
+    """Are these the numbers, NaN included?"""
+    return np.array_equal(np.asarray(values, dtype=np.float64), expected, equal_nan=True)
+
+
+def points(reading: Reading, name: str) -> list[float]:
+    """All values of a metric."""
+    return [
+        float(value)
+        for found in reading.of(LogPoints)
+        if found.metric == name
+        for value in found.values
+        if value is not None
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path, PurePosixPath
 
@@ -136,9 +135,7 @@ def test_only_the_root_is_known(tmp_path: Path) -> None:
 def test_the_root_is_found_through_the_chain(tmp_path: Path) -> None:
     for child, above in (("c", "b"), ("b", "a"), ("a", "elsewhere")):
         put(tmp_path / child, {"run_details.json": details(child, parentRunId=above)})
-    assert {run_id: root for run_id, root in folders(tmp_path).values()} == {
-        run_id: "elsewhere" for run_id in "abc"
-    }
+    assert dict(folders(tmp_path).values()) == dict.fromkeys("abc", "elsewhere")
 
 
 def test_parents_are_declared_before_their_children(tmp_path: Path) -> None:
@@ -175,7 +172,7 @@ def test_hints_for_parents(tmp_path: Path) -> None:
         tmp_path / "z/azureml-logs",
         {"55_azureml-execution-n.txt": "2020-08-04T22:14:40Z RunId:[z] ParentRunId:[S]\n"},
     )
-    assert {run_id: root for run_id, root in folders(tmp_path).values()} == {
+    assert dict(folders(tmp_path).values()) == {
         "S": "S",
         "S_0": "S",
         "y": "S",
@@ -314,13 +311,6 @@ def test_details_over_the_limit(tmp_path: Path) -> None:
     [error] = read(tmp_path).errors
     assert isinstance(error, Unreadable)
     assert "larger than 33554432 bytes" in str(error)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_details_without_rights(tmp_path: Path) -> None:
-    (put(tmp_path / "r", {"run_details.json": details("r")}) / "run_details.json").chmod(0)
-    [error] = read(tmp_path).errors
-    assert isinstance(error, Unreadable)
 
 
 def test_keys_of_units_are_names_and_unique(tmp_path: Path) -> None:

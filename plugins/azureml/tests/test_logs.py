@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from graphql_runs.ingest.api import Limits
+from graphql_runs.ingest.api import Limits, Unreadable
 from graphql_runs.model.operation import Annotate, LogText, SetStatus
 from graphql_runs.model.records import LogStream
 from graphql_runs.model.status import RunStatus
@@ -323,9 +323,20 @@ def test_a_log_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert [text.path for text in read(tmp_path).of(LogText)] == [NEW]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_log_without_rights_is_told(tmp_path: Path) -> None:
-    (put(tmp_path / "r", {NEW: "x\n", OLD: "y\n"}) / NEW).chmod(0)
+def test_a_log_without_rights_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "r", {NEW: "x\n", OLD: "y\n"})
+    # Root may read everything, so the refusal is made up.
+    opening = os.open
+
+    def refused(path: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if path == "std_log.txt":
+            raise PermissionError(13, "Permission denied")
+        return opening(path, flags, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refused)
     reading = read(tmp_path)
-    assert len(reading.errors) == 1
+    [error] = reading.errors
+    assert isinstance(error, Unreadable)
+    assert error.path == f"r/{NEW}"
+    assert "Permission denied" in str(error)
     assert reading.log("r", OLD) == b"y\n"

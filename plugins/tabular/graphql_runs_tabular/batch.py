@@ -19,6 +19,7 @@ from graphql_runs.ingest.api import Limits, Skipped
 from graphql_runs.model.operation import Annotate, LogPoints, LogRows, RunOperation, SetStatus
 from graphql_runs.model.records import MetricKind
 from graphql_runs.model.status import RunStatus, status_from
+from graphql_runs_tabular.keys import Kinds, Layout, Names
 from graphql_runs_tabular.values import is_blank, moment, number, shown, step
 
 PARAMS = ("config", "params", "hparams", "hyperparameters")
@@ -27,60 +28,6 @@ _NAMES_BYTES = 1 << 20
 _DEPTH = 16
 _SKIPS = 100
 """Reports of one batch; more of them say nothing new."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Which of a row's keys may be its step and its time, the likeliest first."""
-
-    steps: tuple[str, ...]
-    times: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The keys that hold steps and times, the likeliest first, in lower case."""
-
-    steps: Sequence[str]
-    times: Sequence[str]
-
-    def layout(self, keys: Sequence[str]) -> Layout:
-        """Those among a row's keys."""
-        folded = {key.lower(): key for key in reversed(keys)}
-        return Layout(
-            tuple(folded[name] for name in self.steps if name in folded),
-            tuple(folded[name] for name in self.times if name in folded),
-        )
-
-
-@dataclass(slots=True)
-class Kinds:
-    """The kind of every metric name of a file: `s` scalar, `l` list, `t` text."""
-
-    kinds: dict[str, str] = field(default_factory=dict)
-    size: int = 0
-
-    def to_json(self) -> dict[str, list[str]]:
-        """For a checkpoint."""
-        found: dict[str, list[str]] = {}
-        for name, kind in self.kinds.items():
-            found.setdefault(kind, []).append(name)
-        return found
-
-    @staticmethod
-    def from_json(value: object) -> Kinds:
-        """From a checkpoint."""
-        kinds = Kinds()
-        if isinstance(value, dict):
-            for kind, names in value.items():
-                for name in names:
-                    kinds.add(name, kind)
-        return kinds
-
-    def add(self, name: str, kind: str) -> None:
-        """A new name."""
-        self.kinds[name] = kind
-        self.size += len(name)
 
 
 @dataclass(slots=True)
@@ -110,7 +57,14 @@ class Batch:
     """Rows of one file on their way to one delivery."""
 
     def __init__(
-        self, run_id: str, path: str, prefix: str, kinds: Kinds, names: Names, status: str | None, limits: Limits
+        self,
+        run_id: str,
+        path: str,
+        prefix: str,
+        kinds: Kinds,
+        names: Names,
+        status: str | None,
+        limits: Limits,
     ) -> None:
         self.status = status
         """The last word in the key `status`."""
@@ -154,8 +108,9 @@ class Batch:
             layout = self._layouts[keys] = self._names.layout(keys)
         step_key, step_value = _first(row, layout.steps, step)
         time_key, at = _first(row, layout.times, moment)
+        used = (step_key, time_key)
         try:
-            group = self._group(row, step_value is not None, at is not None, (step_key, time_key))
+            group = self._group(row, step_value is not None, at is not None, used)
         except Full:
             del self._other[before[0] :], self.skipped[before[1] :]
             _, _, self._unreported, self.status = before
@@ -165,7 +120,7 @@ class Batch:
         if omit:
             row = {key: value for key, value in row.items() if key not in omit}
         for key, value in row.items():
-            if key == step_key or key == time_key:
+            if key in used:
                 continue
             kind = type(value)
             if kind is float or kind is int:
@@ -185,7 +140,9 @@ class Batch:
     def operations(self) -> list[RunOperation]:
         """All that was taken."""
         if self._unreported:
-            self.skipped.append(Skipped(self._path, f"{self._unreported} more values or lines like those before"))
+            self.skipped.append(
+                Skipped(self._path, f"{self._unreported} more values or lines like those before")
+            )
             self._unreported = 0
         found: list[RunOperation] = []
         for (has_step, has_at), group in self._groups.items():
@@ -224,7 +181,9 @@ class Batch:
                 flat.update(self._flatten(key, value, line))
         return flat
 
-    def _flatten(self, prefix: str, value: Mapping[str, Any], line: int, depth: int = 1) -> Iterator[tuple[str, Any]]:
+    def _flatten(
+        self, prefix: str, value: Mapping[str, Any], line: int, depth: int = 1
+    ) -> Iterator[tuple[str, Any]]:
         if depth > _DEPTH:
             self.skip(f"{shown(prefix)} is nested more than {_DEPTH} objects deep", line)
             return

@@ -5,35 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import FileIO
 from typing import Any
 
 import orjson
 
-from graphql_runs.ingest.api import QUIET_SECONDS, Delivery, Limits, Skipped
-from graphql_runs.ingest.files import lines, quiet_for, size_of
-from graphql_runs_tabular.batch import Batch, Full, Names
-from graphql_runs_tabular.state import CUT, TAKEN, State, being_written
+from graphql_runs.ingest.api import QUIET_SECONDS, Delivery, Skipped
+from graphql_runs.ingest.files import lines, quiet_for
+from graphql_runs_tabular.batch import Batch, Full
+from graphql_runs_tabular.state import CHANGED, CUT, REWRITTEN, TAKEN, Source, State, being_written
 from graphql_runs_tabular.values import shown
-
-REWRITTEN = "the file was written anew; it is read again from its beginning"
-SHORTENED = "the file was cut to an earlier line; what is left was read before"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What is read: an open file, its path for messages, the run it belongs to, and how to read it."""
-
-    file: FileIO
-    path: str
-    run_id: str
-    names: Names
-    limits: Limits
-
-    def batch(self, state: State) -> Batch:
-        """An empty batch that carries on from the state."""
-        return Batch(self.run_id, self.path, state.prefix or "", state.kinds, self.names, state.status, self.limits)
 
 
 def read_jsonl(source: Source, state: State) -> Iterator[Delivery]:
@@ -53,11 +34,11 @@ def read_jsonl(source: Source, state: State) -> Iterator[Delivery]:
             try:
                 _take(batch, raw, state)
             except Full:
-                yield _delivery(source, state, batch, remarks)
+                yield source.delivery(state, batch, remarks)
                 remarks, batch = [], source.batch(state)
                 _take(batch, raw, state)
             state.offset += len(raw) + 1
-        yield _delivery(source, state, batch, remarks)
+        yield source.delivery(state, batch, remarks)
         remarks = []
     if not state.inside:
         yield from _last_line(source, state, remarks)
@@ -69,20 +50,10 @@ def resume(file: FileIO, state: State, path: str) -> list[Skipped] | None:
         return []
     if being_written(file, state):
         return None
-    if size_of(file) < state.offset and state.mark.begins(file):
-        data = os.pread(file.fileno(), size_of(file), 0)
-        state.offset = data.rfind(b"\n") + 1
-        state.line = data.count(b"\n")
-        state.inside, state.last = False, ""
-        return [Skipped(path, SHORTENED, state.line)]
+    if state.go_back(file):
+        return [Skipped(path, CHANGED, state.line)]
     state.anew()
     return [Skipped(path, REWRITTEN)]
-
-
-def _delivery(source: Source, state: State, batch: Batch, remarks: list[Skipped]) -> Delivery:
-    operations = batch.operations()
-    state.status = batch.status
-    return Delivery(state.to_json(source.file), operations, skipped=[*remarks, *batch.skipped])
 
 
 def _take(batch: Batch, raw: bytes, state: State) -> None:
@@ -118,7 +89,7 @@ def _last_line(source: Source, state: State, remarks: list[Skipped]) -> Iterator
     else:
         batch.skip(f"the last line is cut off: {row}", state.line + 1)
         state.last = CUT
-    yield _delivery(source, state, batch, remarks)
+    yield source.delivery(state, batch, remarks)
 
 
 def parse(text: bytes) -> dict[str, Any] | str:

@@ -1,5 +1,6 @@
 import { createClient as createSocket } from 'graphql-ws';
 import { Client, fetchExchange, subscriptionExchange } from 'urql';
+import type { CombinedError } from 'urql';
 import { Emitter } from './emitter';
 
 const PING_MS = 10_000;
@@ -49,6 +50,12 @@ function socketClient(url: string) {
     },
   });
   return socket;
+}
+
+/** What went wrong, in the server's words where it had any. */
+export function errorText(error: CombinedError): string {
+  if (error.networkError) return `the server cannot be reached (${error.networkError.message})`;
+  return error.graphQLErrors.map(({ message }) => message).join('; ');
 }
 
 /** The client of one server; `base` is the page's own origin. */

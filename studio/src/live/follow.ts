@@ -1,7 +1,7 @@
 import type { TadaDocumentNode } from 'gql.tada';
 import type { Client } from 'urql';
 import { onEnd, pipe, subscribe } from 'wonka';
-import { connection } from './client';
+import { connection, errorText } from './client';
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
@@ -66,7 +66,7 @@ export function follow<Update extends { cursor: string }, Variables extends Tree
         if (result.error?.networkError) {
           once(retry);
         } else if (result.error) {
-          const message = result.error.graphQLErrors.map((error) => error.message).join('; ');
+          const message = errorText(result.error);
           once(() => {
             stop();
             connection.report(user, true);

@@ -7,10 +7,12 @@ import {
   runsQuery,
   treeStatusSubscription,
 } from '../operations';
-import type { ClusterFacts, RunRow, RunsVariables } from '../operations';
+import type { ClusterFacts, RunRow, RunsVariables, SourceFacts } from '../operations';
 import { parseCell } from './cell';
+import { errorText } from './client';
 import { Emitter } from './emitter';
 import { follow } from './follow';
+import { primaryMetric } from './status';
 
 const POLL_MS = 2_000;
 const PAGE = 50;
@@ -73,6 +75,7 @@ export class RunList extends Emitter {
   error: string | null = null;
   total = 0;
   clusters: ClusterFacts[] = [];
+  sources: SourceFacts[] = [];
   counts: { status: RunRow['status']; count: number }[] = [];
   readonly rows = new Map<string, RunRow>();
   /** Last value of the primary metric, by run. */
@@ -84,7 +87,7 @@ export class RunList extends Emitter {
   #pages = 0;
   /** When a run was last told live, so that an older answer to a poll does not put it back. */
   #toldAt = new Map<string, number>();
-  #followed = new Map<string, () => void>();
+  #followed = new Map<string, { metrics: ReadonlySet<string>; stop: () => void }>();
   #asked = new Map<string, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #metricsTimer: ReturnType<typeof setTimeout> | undefined;
@@ -103,6 +106,7 @@ export class RunList extends Emitter {
     if (query.workspace !== this.query?.workspace) {
       this.rows.clear();
       this.clusters = [];
+      this.sources = [];
       this.counts = [];
     }
     this.query = query;
@@ -118,7 +122,7 @@ export class RunList extends Emitter {
     clearTimeout(this.#timer);
     clearTimeout(this.#metricsTimer);
     this.#metricsTimer = undefined;
-    for (const stop of this.#followed.values()) stop();
+    for (const { stop } of this.#followed.values()) stop();
     this.#followed.clear();
   }
 
@@ -157,42 +161,51 @@ export class RunList extends Emitter {
   /** Follows the trees of these runs, of the ones in sight, and no others. */
   inSight(runs: readonly RunRow[]): void {
     const wanted = new Set(runs.filter((run) => run.statusClass !== 'TERMINAL').map((run) => run.root.id));
-    for (const [root, stop] of this.#followed) {
-      if (!wanted.has(root)) {
-        stop();
-        this.#followed.delete(root);
-      }
+    for (const [root, { metrics, stop }] of this.#followed) {
+      if (wanted.has(root) && [...this.#primaryNames(root)].every((name) => metrics.has(name))) continue;
+      stop();
+      this.#followed.delete(root);
     }
     for (const root of wanted) {
       if (this.#followed.has(root) || this.#followed.size >= MAX_FOLLOWED) continue;
-      const names = new Set(runs.flatMap((run) => run.primaryMetric ?? []));
-      this.#followed.set(root, this.#follow(root, [...names]));
+      const metrics = this.#primaryNames(root);
+      this.#followed.set(root, { metrics, stop: this.#follow(root, [...metrics]) });
     }
   }
 
+  #primaryNames(root: string): ReadonlySet<string> {
+    const runs = [...this.rows.values()].filter((run) => run.root.id === root);
+    return new Set(runs.flatMap((run) => primaryMetric(run) ?? []));
+  }
+
   #follow(root: string, metrics: string[]): () => void {
-    return follow(this.client, treeStatusSubscription, { run: root, metrics }, {
-      refused: (message) => {
-        this.error = message;
-        this.emit();
+    return follow(
+      this.client,
+      treeStatusSubscription,
+      { run: root, metrics },
+      {
+        refused: (message) => {
+          this.error = message;
+          this.emit();
+        },
+        update: (update) => {
+          const now = Date.now();
+          for (const run of update.runs) {
+            const known = this.rows.has(run.id);
+            this.rows.set(run.id, run);
+            this.#toldAt.set(run.id, now);
+            if (!known && run.parent !== null)
+              this.#childCounts.set(run.root.id, Math.max(1, this.#childCounts.get(run.root.id) ?? 0));
+          }
+          for (const { metric, summary } of update.metrics) {
+            const run = this.rows.get(metric.run.id);
+            if (run && primaryMetric(run) === metric.name) this.primary.set(run.id, parseCell(summary.last));
+          }
+          this.#askMetrics();
+          this.emit();
+        },
       },
-      update: (update) => {
-        const now = Date.now();
-        for (const run of update.runs) {
-          const known = this.rows.has(run.id);
-          this.rows.set(run.id, run);
-          this.#toldAt.set(run.id, now);
-          if (!known && run.parent !== null)
-            this.#childCounts.set(run.root.id, Math.max(1, this.#childCounts.get(run.root.id) ?? 0));
-        }
-        for (const { metric, summary } of update.metrics) {
-          if (this.rows.get(metric.run.id)?.primaryMetric === metric.name)
-            this.primary.set(metric.run.id, parseCell(summary.last));
-        }
-        this.#askMetrics();
-        this.emit();
-      },
-    });
+    );
   }
 
   #expanded(id: string): boolean {
@@ -230,7 +243,7 @@ export class RunList extends Emitter {
       .toPromise();
     this.missing = data != null && data.workspace === null;
     if (!data?.workspace) {
-      this.error = error === undefined || error.networkError ? null : error.message;
+      this.error = error === undefined || error.networkError ? null : errorText(error);
       return null;
     }
     const { nodes, pageInfo, totalCount } = data.workspace.runs;
@@ -248,10 +261,13 @@ export class RunList extends Emitter {
   async #readOverview(generation: number): Promise<void> {
     if (this.query === null) return;
     const { workspace, counted } = this.query;
-    const { data } = await this.client.query(overviewQuery, { workspace, counted: counted ?? null }).toPromise();
+    const { data } = await this.client
+      .query(overviewQuery, { workspace, counted: counted ?? null })
+      .toPromise();
     if (!data?.workspace || generation !== this.#generation) return;
     this.counts = data.workspace.runs.statusCounts;
     this.clusters = data.workspace.clusters.nodes;
+    this.sources = data.server.sources.filter((source) => source.workspace === workspace);
   }
 
   async #readBelow(id: string): Promise<void> {
@@ -282,21 +298,22 @@ export class RunList extends Emitter {
       this.#metricsTimer = undefined;
       const due = this.listed()
         .map((row) => row.run)
-        .filter((run) => run.primaryMetric !== null && this.#asked.get(run.id) !== run.status);
-      for (let i = 0; i < due.length; i += IDS_PER_QUERY) void this.#readMetrics(due.slice(i, i + IDS_PER_QUERY));
+        .filter((run) => primaryMetric(run) !== null && this.#asked.get(run.id) !== run.status);
+      for (let i = 0; i < due.length; i += IDS_PER_QUERY)
+        void this.#readMetrics(due.slice(i, i + IDS_PER_QUERY));
     }, METRICS_DELAY_MS);
   }
 
   async #readMetrics(runs: readonly RunRow[]): Promise<void> {
     for (const run of runs) this.#asked.set(run.id, run.status);
-    const names = new Set(runs.flatMap((run) => run.primaryMetric ?? []));
+    const names = new Set(runs.flatMap((run) => primaryMetric(run) ?? []));
     const { data } = await this.client
       .query(primaryMetricsQuery, { ids: runs.map((run) => run.id), names: [...names] })
       .toPromise();
     for (const node of data?.nodes ?? []) {
       if (node?.__typename !== 'Run') continue;
-      const name = this.rows.get(node.id)?.primaryMetric;
-      const metric = node.metrics.nodes.find((candidate) => candidate.name === name);
+      const run = this.rows.get(node.id);
+      const metric = node.metrics.nodes.find(({ name }) => run && name === primaryMetric(run));
       if (metric !== undefined) this.primary.set(node.id, parseCell(metric.summary.last));
     }
     this.emit();

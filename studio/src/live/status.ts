@@ -35,6 +35,11 @@ export function statusLabel(status: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** The metric that counts for a run; what a sweep optimises counts for its trials. */
+export function primaryMetric(run: Pick<RunRow, 'primaryMetric' | 'parent' | 'root'>): string | null {
+  return run.primaryMetric ?? run.parent?.primaryMetric ?? run.root.primaryMetric;
+}
+
 /** What people call a run. */
 export function runLabel(run: { name: string; displayName: string | null }): string {
   return run.displayName || run.name;

@@ -10,6 +10,7 @@ import {
   treeStatusSubscription,
 } from '../operations';
 import type { LogFacts, MetricFacts, RunDetails, RunRow, SummaryFacts, TreeUpdate } from '../operations';
+import { errorText } from './client';
 import { Curve, parseSeries } from './curve';
 import type { Points } from './curve';
 import { Emitter } from './emitter';
@@ -82,6 +83,7 @@ export class RunTree extends Emitter {
   #timers = new Map<string, ReturnType<typeof setTimeout>>();
   #pending = new Set<Entry>();
   #closed = false;
+  #openings = 0;
 
   constructor(
     readonly client: Client,
@@ -97,13 +99,15 @@ export class RunTree extends Emitter {
   /** Reads and follows until `close`. */
   async open(): Promise<void> {
     this.#closed = false;
+    const opening = ++this.#openings;
     const { data, error } = await this.client.query(runQuery, { id: this.id }).toPromise();
-    if (this.#closed) return;
+    if (this.#closed || opening !== this.#openings) return;
     if (!data?.run) {
-      this.missing = error === undefined || error.graphQLErrors.some((e) => e.extensions['code'] === 'NOT_FOUND');
-      this.error = error?.message ?? null;
+      this.missing =
+        error === undefined || error.graphQLErrors.some((e) => e.extensions['code'] === 'NOT_FOUND');
+      this.error = error ? errorText(error) : null;
       this.emit();
-      if (error?.networkError) this.#later('open', FACTS_MS, () => void this.open());
+      if (!this.missing) this.#later('open', FACTS_MS, () => void this.open());
       return;
     }
     this.error = null;
@@ -178,7 +182,7 @@ export class RunTree extends Emitter {
       log.before = pageInfo.hasPreviousPage ? pageInfo.startCursor : null;
       log.error = null;
     } else {
-      log.error = error?.message ?? 'this log file is gone';
+      log.error = error ? errorText(error) : 'this log file is gone';
       if (before === null) log.tail.clear();
     }
     log.emit();
@@ -194,7 +198,8 @@ export class RunTree extends Emitter {
     if (first) this.metricsAfter = run.metrics.pageInfo.hasNextPage ? run.metrics.pageInfo.endCursor : null;
     this.metricCount = run.metrics.totalCount;
     this.descendantCount = run.descendants.totalCount;
-    for (const child of run.descendants.nodes) {
+    // The newest are given, and first; the page has them in the order they came.
+    for (const child of run.descendants.nodes.toReversed()) {
       this.runs.set(child.id, child);
       for (const node of child.metrics.nodes) this.#metric(node, child.id, node.summary);
       for (const log of child.logs) this.#log(log, child.id);

@@ -69,7 +69,12 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-export function Section({ title, count, extra, children }: {
+export function Section({
+  title,
+  count,
+  extra,
+  children,
+}: {
   title: string;
   count?: number | string | undefined;
   extra?: ReactNode;

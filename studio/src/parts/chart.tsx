@@ -1,18 +1,18 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
+import { parseCell } from '../live/cell';
 import type { Points } from '../live/curve';
 import { useVersion } from '../live/emitter';
-import { formatDuration, formatNumber } from '../live/format';
-import { parseCell } from '../live/cell';
+import { formatNumber } from '../live/format';
 import { place } from '../live/plot';
 import type { Axis, Drawable } from '../live/plot';
 import { runLabel, statusLabel } from '../live/status';
 import { drawing } from '../live/tree';
 import type { Chart, Entry, RunTree } from '../live/tree';
-import { drawNonFinite } from './marks';
 import { Tooltip } from './tooltip';
+import { align, HEIGHT, plotOptions } from './uplot';
+import type { PlotCurve, Zoom } from './uplot';
 
-const HEIGHT = 190;
 const ZOOM_MS = 150;
 
 export interface ChartProps {
@@ -29,12 +29,8 @@ export interface ChartProps {
   onZoom: (zoom: Zoom) => void;
 }
 
-export type Zoom = readonly [number, number] | null;
-
-interface Curve {
+interface DrawnCurve extends PlotCurve {
   entry: Entry;
-  label: string;
-  color: string;
   origin: number;
 }
 
@@ -64,7 +60,7 @@ export function ChartCard(props: ChartProps) {
   }, [tree, chart]);
 
   const entries = [...chart.entries.values()].filter((entry) => !hidden.has(entry.run));
-  const curves = entries.map((entry): Curve => {
+  const curves = entries.map((entry): DrawnCurve => {
     const run = tree.runs.get(entry.run);
     return {
       entry,
@@ -82,7 +78,15 @@ export function ChartCard(props: ChartProps) {
         <Summary entries={entries} />
       </header>
       {kind === 'none' && <NoChart entries={entries} />}
-      {kind === 'none' ? null : seen ? <Plot {...props} pair={kind === 'pair' ? facts?.chartColumns[0] : undefined} curves={curves} version={version} /> : <div style={{ height: HEIGHT }} />}
+      {kind !== 'none' && !seen && <div style={{ height: HEIGHT }} />}
+      {kind !== 'none' && seen && (
+        <Plot
+          {...props}
+          pair={kind === 'pair' ? facts?.chartColumns[0] : undefined}
+          curves={curves}
+          version={version}
+        />
+      )}
     </article>
   );
 }
@@ -130,8 +134,20 @@ function Summary({ entries }: { entries: readonly Entry[] }) {
 
 const cell = (value: Entry['summary']['last']) => (value === null ? null : parseCell(value));
 
-function Plot({ tree, chart, axis: chosen, pair, log, scheme, curves, version, highlighted, zoom: shared, onZoom }: ChartProps & {
-  curves: readonly Curve[];
+function Plot({
+  tree,
+  chart,
+  axis: chosen,
+  pair,
+  log,
+  scheme,
+  curves,
+  version,
+  highlighted,
+  zoom: shared,
+  onZoom,
+}: ChartProps & {
+  curves: readonly DrawnCurve[];
   version: number;
   /** The column that x is, where it is one. */
   pair: string | undefined;
@@ -178,7 +194,7 @@ function Plot({ tree, chart, axis: chosen, pair, log, scheme, curves, version, h
     const tooltip = new Tooltip(box.current);
     const style = getComputedStyle(box.current);
     const made = new uPlot(
-      options({ width, axis, pair, log, curves, style, tooltip, drawn, onZoom }),
+      plotOptions({ width, axis, pair, log, curves, style, tooltip, drawn, onZoom }),
       data,
       box.current,
     );
@@ -219,129 +235,4 @@ function Plot({ tree, chart, axis: chosen, pair, log, scheme, curves, version, h
       )}
     </div>
   );
-}
-
-/** Curves on one x axis: a value missing at another curve's x is skipped over, a gap of its own is kept. */
-function align(curves: readonly Drawable[], log: boolean): uPlot.AlignedData {
-  const tables = curves.map(({ x, y }): uPlot.AlignedData => [
-    x,
-    log ? y.map((value) => (value !== null && value > 0 ? value : null)) : y,
-  ]);
-  if (tables.length === 0) return [[]];
-  if (tables.length === 1) return tables[0]!;
-  return uPlot.join(tables, tables.map((table) => table.map(() => 2)));
-}
-
-interface PlotParts {
-  width: number;
-  axis: Axis;
-  pair: string | undefined;
-  log: boolean;
-  curves: readonly Curve[];
-  style: CSSStyleDeclaration;
-  tooltip: Tooltip;
-  drawn: { readonly current: Drawable[] };
-  onZoom: (zoom: Zoom) => void;
-}
-
-function options({ width, axis, pair, log, curves, style, tooltip, drawn, onZoom }: PlotParts): uPlot.Options {
-  const color = (name: string) => style.getPropertyValue(name).trim();
-  const line = {
-    stroke: color('--text-2'),
-    font: `11px ${style.fontFamily}`,
-    grid: { stroke: color('--grid'), width: 1 },
-    ticks: { show: false },
-    gap: 4,
-  };
-  const label = (x: number) =>
-    axis === 'wall'
-      ? new Date(x * 1000).toLocaleTimeString()
-      : axis === 'relative'
-        ? formatDuration(x)
-        : `${pair ?? 'step'} ${formatNumber(x)}`;
-  return {
-    width,
-    height: HEIGHT,
-    padding: [8, 10, 0, 0],
-    legend: { show: false },
-    focus: { alpha: 0.25 },
-    scales: {
-      x: { time: axis === 'wall' },
-      y: { distr: log ? 3 : 1, range: (_, min, max) => padded(min, max, log) },
-    },
-    axes: [
-      {
-        ...line,
-        size: 24,
-        space: 60,
-        ...(axis === 'wall'
-          ? {}
-          : { values: (_: uPlot, ticks: number[]) => ticks.map((x) => (axis === 'step' ? shortStep(x) : formatDuration(x))) }),
-      },
-      {
-        ...line,
-        size: (_, values) => 14 + 6.2 * Math.max(3, ...(values ?? []).map((value) => String(value ?? '').length)),
-        space: 28,
-        values: (_, ticks) => ticks.map((y) => (y === null ? '' : formatNumber(y))),
-      },
-    ],
-    series: [
-      {},
-      ...curves.map((curve): uPlot.Series => ({
-        label: curve.label,
-        stroke: curve.color,
-        width: 1.5,
-        points: { size: 4, fill: curve.color },
-      })),
-    ],
-    cursor: {
-      y: false,
-      points: { size: 6 },
-      focus: { prox: curves.length > 1 ? 24 : -1 },
-      drag: { x: true, y: false, setScale: false },
-      // Charts share the cursor, not the buttons: a selection is made on one chart.
-      sync: { key: `studio ${pair ?? axis}`, setSeries: false, filters: { pub: (type) => type.startsWith('mousem') || type === 'mouseleave' } },
-      bind: {
-        dblclick: () => () => {
-          onZoom(null);
-          return null;
-        },
-      },
-      dataIdx: (u, series, index) =>
-        series === 0 ? index : nearest(u.data[series] as (number | null | undefined)[], index),
-    },
-    hooks: {
-      draw: [(u) => drawNonFinite(u, drawn.current, curves.map((curve) => curve.color))],
-      setSelect: [
-        (u) => {
-          if (u.select.width < 4) return;
-          if (pair === undefined) onZoom([u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')]);
-          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
-      setCursor: [(u) => tooltip.show(u, label)],
-    },
-  };
-}
-
-function shortStep(x: number): string {
-  return Math.abs(x) >= 10_000 && x % 100 === 0 ? `${x / 1000}k` : formatNumber(x);
-}
-
-/** The range of y with air above and below; a flat curve is not drawn on the edge. */
-function padded(min: number | null, max: number | null, log: boolean): [number, number] {
-  if (min === null || max === null || !Number.isFinite(min) || !Number.isFinite(max)) return log ? [0.1, 10] : [0, 1];
-  if (log) return [min / 1.1, max * 1.1];
-  const air = (max - min) * 0.06 || Math.abs(max) * 0.1 || 1;
-  return [min - air, max + air];
-}
-
-/** The index of the value nearest to `index`, where another curve's x may stand; null before and after the curve. */
-function nearest(column: readonly (number | null | undefined)[], index: number): number | null {
-  let before = index;
-  let after = index;
-  while (before >= 0 && column[before] == null) before--;
-  while (after < column.length && column[after] == null) after++;
-  if (before < 0 || after >= column.length) return null;
-  return index - before <= after - index ? before : after;
 }

@@ -5,6 +5,8 @@ import { useVersion } from '../live/emitter';
 import { formatBytes } from '../live/format';
 import { runLabel } from '../live/status';
 import type { LogView, RunTree } from '../live/tree';
+import { runPath } from '../router';
+import { Link } from './basics';
 
 const LINE_HEIGHT = 18;
 const AT_END = 24;
@@ -82,11 +84,23 @@ export function LogDock({ tree }: { tree: RunTree }) {
                 </optgroup>
               ))}
           </select>
+          {log.run !== tree.self?.id && <Owner tree={tree} log={log} />}
           <LogFacts log={log} />
         </header>
         {open && <LogPane key={log.facts.id} tree={tree} log={log} height={height} />}
       </section>
     </>
+  );
+}
+
+/** Whose log it is, where it is not the one of the page's own run. */
+function Owner({ tree, log }: { tree: RunTree; log: LogView }) {
+  const run = tree.runs.get(log.run);
+  if (run === undefined) return null;
+  return (
+    <span className="muted">
+      of <Link href={runPath(run.id)}>{runLabel(run)}</Link>
+    </span>
   );
 }
 
@@ -136,7 +150,15 @@ function LogPane({ tree, log, height }: { tree: RunTree; log: LogView; height: n
   };
   return (
     <div className="log-frame" style={{ height }}>
-      <div className="log" ref={pane} onScroll={scrolled} tabIndex={0} role="log" aria-live="off" aria-label={log.facts.path}>
+      <div
+        className="log"
+        ref={pane}
+        onScroll={scrolled}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={log.facts.path}
+      >
         {log.hasEarlier && (
           <button className="earlier" onClick={() => void earlier()}>
             Load earlier lines

@@ -5,7 +5,7 @@ import { runLabel, statusLabel } from '../live/status';
 import type { RunTree } from '../live/tree';
 import { Empty, Section } from './basics';
 import { ChartCard } from './chart';
-import type { Zoom } from './chart';
+import type { Zoom } from './uplot';
 
 const PALETTE = 10;
 const FILTER_FROM = 7;
@@ -51,7 +51,9 @@ export function Metrics({ tree }: { tree: RunTree }) {
   const style = getComputedStyle(document.documentElement);
   // By the order of all runs of the tree, so that a run keeps its colour when another one draws its first point.
   const colors = new Map(
-    [...tree.runs.values()].map((run, i) => [run.id, style.getPropertyValue(`--curve-${i % PALETTE}`).trim()] as const),
+    [...tree.runs.values()].map(
+      (run, i) => [run.id, style.getPropertyValue(`--curve-${i % PALETTE}`).trim()] as const,
+    ),
   );
   const toggle = (id: string) => {
     const next = new Set(hidden);
@@ -62,7 +64,9 @@ export function Metrics({ tree }: { tree: RunTree }) {
   return (
     <Section
       title="Metrics"
-      count={tree.metricsAfter === null ? charts.length || undefined : `${charts.length} of ${tree.metricCount}`}
+      count={
+        tree.metricsAfter === null ? charts.length || undefined : `${charts.length} of ${tree.metricCount}`
+      }
       extra={
         charts.length > 0 && (
           <div className="filters">
@@ -77,10 +81,15 @@ export function Metrics({ tree }: { tree: RunTree }) {
             )}
             <div className="segments" role="group" aria-label="Horizontal axis">
               {AXES.map(({ axis: each, label, title }) => (
-                <button key={each} title={title} aria-pressed={axis === each} onClick={() => {
+                <button
+                  key={each}
+                  title={title}
+                  aria-pressed={axis === each}
+                  onClick={() => {
                     setAxis(each);
                     setZoom(null);
-                  }}>
+                  }}
+                >
                   {label}
                 </button>
               ))}
@@ -94,7 +103,7 @@ export function Metrics({ tree }: { tree: RunTree }) {
         )
       }
     >
-      {runs.length > 1 && (
+      {runs.some((run) => run.id !== tree.self?.id) && (
         <div className="chips legend" role="group" aria-label="Curves">
           {runs.map((run) => (
             <button
@@ -121,7 +130,9 @@ export function Metrics({ tree }: { tree: RunTree }) {
       )}
       {charts.length === 0 && (
         <Empty title="No metrics yet">
-          <p>They appear as the job writes them, or as it calls the <code>record</code> mutation.</p>
+          <p>
+            They appear as the job writes them, or as it calls the <code>record</code> mutation.
+          </p>
         </Empty>
       )}
       {charts.length > 0 && shown.length === 0 && <Empty title="No metric has that in its name" />}

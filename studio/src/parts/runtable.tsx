@@ -3,7 +3,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import type { KeyboardEvent, ReactNode } from 'react';
 import { formatNumber } from '../live/format';
 import type { ListedRow } from '../live/list';
-import { runLabel } from '../live/status';
+import { primaryMetric, runLabel } from '../live/status';
 import type { RunRow } from '../operations';
 import { runPath } from '../router';
 import { Ago, Badge, Duration, Link } from './basics';
@@ -47,7 +47,7 @@ export function RunTable({ rows, now, primary, placeHref, flat, sort, onSort, on
   });
   const items = virtual.getVirtualItems();
   const sight = items.flatMap((item) => rows[item.index]?.run ?? []);
-  const sightKey = sight.map((run) => `${run.id} ${run.status}`).join();
+  const sightKey = sight.map((run) => `${run.id} ${run.status} ${primaryMetric(run) ?? ''}`).join();
   useEffect(() => onSight?.(sight), [sightKey, onSight]);
   const before = (items[0]?.start ?? margin) - margin;
   const after = virtual.getTotalSize() - ((items.at(-1)?.end ?? margin) - margin);
@@ -71,7 +71,15 @@ export function RunTable({ rows, now, primary, placeHref, flat, sort, onSort, on
           const row = rows[item.index];
           if (row === undefined) return null;
           return (
-            <Row key={row.run.id} row={row} index={item.index} now={now} flat={flat} placeHref={placeHref} onToggle={onToggle}>
+            <Row
+              key={row.run.id}
+              row={row}
+              index={item.index}
+              now={now}
+              flat={flat}
+              placeHref={placeHref}
+              onToggle={onToggle}
+            >
               {primary && <Primary run={row.run} value={primary(row.run)} />}
             </Row>
           );
@@ -82,7 +90,13 @@ export function RunTable({ rows, now, primary, placeHref, flat, sort, onSort, on
   );
 }
 
-function Head({ label, by, sort, onSort, className }: {
+function Head({
+  label,
+  by,
+  sort,
+  onSort,
+  className,
+}: {
   label: string;
   by: SortKey;
   sort: Sort | undefined;
@@ -105,7 +119,15 @@ function Head({ label, by, sort, onSort, className }: {
   );
 }
 
-function Row({ row, index, now, flat, placeHref, onToggle, children }: {
+function Row({
+  row,
+  index,
+  now,
+  flat,
+  placeHref,
+  onToggle,
+  children,
+}: {
   row: ListedRow;
   index: number;
   now: number;
@@ -172,10 +194,11 @@ function Place({ name, href }: { name: string; href: string | undefined }) {
 }
 
 function Primary({ run, value }: { run: RunRow; value: number | null | undefined }) {
-  if (run.primaryMetric === null || value === undefined) return <span className="muted">–</span>;
+  const name = primaryMetric(run);
+  if (name === null || value === undefined) return <span className="muted">–</span>;
   return (
     <>
-      <span className="muted metric-name">{run.primaryMetric}</span> {formatNumber(value)}
+      <span className="muted metric-name">{name}</span> {formatNumber(value)}
     </>
   );
 }
@@ -203,6 +226,7 @@ function moveBetweenRows(
     event.preventDefault();
   } else if (event.key === 'ArrowRight' || event.key === 'ArrowLeft') {
     const listed = rows.find((candidate) => candidate.run.id === row.dataset['run']);
-    if (listed && listed.children > 0 && listed.expanded === (event.key === 'ArrowLeft')) onToggle?.(listed.run.id);
+    if (listed && listed.children > 0 && listed.expanded === (event.key === 'ArrowLeft'))
+      onToggle?.(listed.run.id);
   }
 }

@@ -9,7 +9,8 @@ export function PlaceView({ id }: { id: string }) {
   const [{ data, error }] = useQuery({ query: placeQuery, variables: { id } });
   const node = data?.node;
   useEffect(() => {
-    if (node?.__typename === 'Cluster') navigate(workspacePath(node.workspace.name, { cluster: node.name }), 'replace');
+    if (node?.__typename === 'Cluster')
+      navigate(workspacePath(node.workspace.name, { cluster: node.name }), 'replace');
     if (node?.__typename === 'Experiment')
       navigate(workspacePath(node.workspace.name, { experiment: node.name }), 'replace');
   }, [node]);

@@ -5,7 +5,7 @@ import { useVersion } from '../live/emitter';
 import { formatBytes, formatDuration, formatTime, seconds } from '../live/format';
 import { subtree } from '../live/list';
 import { parseCell } from '../live/cell';
-import { runLabel, statusLabel } from '../live/status';
+import { primaryMetric, runLabel, statusLabel } from '../live/status';
 import { RunTree } from '../live/tree';
 import type { RunDetails, RunRow } from '../operations';
 import { Ago, Badge, Duration, Empty, Link, Section, useNow } from '../parts/basics';
@@ -14,6 +14,8 @@ import { Metrics } from '../parts/metrics';
 import { Phases } from '../parts/phases';
 import { RunTable } from '../parts/runtable';
 import { runPath, workspacePath } from '../router';
+
+const LABEL_LENGTH = 48;
 
 export function RunView({ id }: { id: string }) {
   const client = useClient();
@@ -37,7 +39,11 @@ export function RunView({ id }: { id: string }) {
       </Empty>
     );
   if (tree.details === null || self === undefined)
-    return tree.error ? <p className="error-line">{tree.error}</p> : <p className="loading">Loading the run…</p>;
+    return tree.error ? (
+      <p className="error-line">{tree.error}</p>
+    ) : (
+      <p className="loading">Loading the run…</p>
+    );
   return (
     <>
       <Header tree={tree} run={tree.details} self={self} />
@@ -48,7 +54,8 @@ export function RunView({ id }: { id: string }) {
       <div className="columns">
         <Artifacts run={tree.details} />
         <Evidence run={tree.details} />
-        <Values run={tree.details} />
+        <Values title="Tags" values={tree.details.tags.filter((tag) => !isLabel(tag))} />
+        <Values title="Properties" values={tree.details.properties} />
       </div>
       <LogDock tree={tree} />
     </>
@@ -58,11 +65,14 @@ export function RunView({ id }: { id: string }) {
 function Header({ tree, run, self }: { tree: RunTree; run: RunDetails; self: RunRow }) {
   const now = useNow();
   const workspace = run.workspace.name;
+  const labels = run.tags.filter(isLabel);
   return (
     <header className="run-head">
       <nav className="crumbs" aria-label="Where this run is">
         <Link href={workspacePath(workspace)}>{workspace}</Link>
-        <Link href={workspacePath(workspace, { experiment: run.experiment.name })}>{run.experiment.name}</Link>
+        <Link href={workspacePath(workspace, { experiment: run.experiment.name })}>
+          {run.experiment.name}
+        </Link>
         {tree.parent && (
           <span>
             <Link href={runPath(tree.parent.id)}>{runLabel(tree.parent)}</Link> <Badge run={tree.parent} />
@@ -106,9 +116,9 @@ function Header({ tree, run, self }: { tree: RunTree; run: RunDetails; self: Run
           </Fact>
         ))}
       </dl>
-      {run.tags.length > 0 && (
+      {labels.length > 0 && (
         <ul className="chips" aria-label="Tags">
-          {run.tags.map(({ key, value }) => (
+          {labels.map(({ key, value }) => (
             <li key={key} className="chip tag">
               {key} <b>{value}</b>
             </li>
@@ -119,6 +129,11 @@ function Header({ tree, run, self }: { tree: RunTree; run: RunDetails; self: Run
       <Phases phases={run.phases} now={now} />
     </header>
   );
+}
+
+/** Tags short enough to be read at a glance; systems keep whole documents in others. */
+function isLabel({ key, value }: { key: string; value: string }): boolean {
+  return key.length + value.length <= LABEL_LENGTH;
 }
 
 function Fact({ name, kind, children }: { name: string; kind?: string; children: ReactNode }) {
@@ -156,7 +171,7 @@ function Children({ tree, self }: { tree: RunTree; self: RunRow }) {
   const below = subtree(tree.runs.values(), self.id);
   if (below.length === 0) return null;
   const last = (run: RunRow) => {
-    const chart = run.primaryMetric === null ? undefined : tree.charts.get(run.primaryMetric);
+    const chart = tree.charts.get(primaryMetric(run) ?? '');
     const entry = [...(chart?.entries.values() ?? [])].find((candidate) => candidate.run === run.id);
     return entry?.summary.last == null ? undefined : parseCell(entry.summary.last);
   };
@@ -180,7 +195,11 @@ function Artifacts({ run }: { run: RunDetails }) {
       <ul className="files">
         {nodes.map((artifact) => (
           <li key={artifact.id}>
-            <a href={artifact.url} download={artifact.path.split('/').at(-1)} title={artifact.contentType ?? undefined}>
+            <a
+              href={artifact.url}
+              download={artifact.path.split('/').at(-1)}
+              title={artifact.contentType ?? undefined}
+            >
               {artifact.path}
             </a>
             <span className="muted">{formatBytes(artifact.size)}</span>
@@ -202,7 +221,9 @@ function Evidence({ run }: { run: RunDetails }) {
               +{formatDuration(Math.max(0, seconds(item.at) - seconds(run.createdAt)))}
             </time>
             <b>{statusLabel(item.status)}</b>
-            <span className="muted">{[item.source, item.original, item.detail].filter(Boolean).join(' · ')}</span>
+            <span className="muted">
+              {[item.source, item.original, item.detail].filter(Boolean).join(' · ')}
+            </span>
           </li>
         ))}
       </ol>
@@ -210,12 +231,12 @@ function Evidence({ run }: { run: RunDetails }) {
   );
 }
 
-function Values({ run }: { run: RunDetails }) {
-  if (run.properties.length === 0) return null;
+function Values({ title, values }: { title: string; values: RunDetails['tags'] }) {
+  if (values.length === 0) return null;
   return (
-    <Section title="Properties" count={run.properties.length}>
+    <Section title={title} count={values.length}>
       <dl className="values">
-        {run.properties.map(({ key, value }) => (
+        {values.map(({ key, value }) => (
           <div key={key}>
             <dt>{key}</dt>
             <dd>{value}</dd>

@@ -7,6 +7,7 @@ import type { ClusterFacts, RunRow } from '../operations';
 import { classOf, runLabel, statusLabel, statusTone } from '../live/status';
 import { Badge, Empty, Link, Section, useNow } from '../parts/basics';
 import { RunTable } from '../parts/runtable';
+import { Sources } from '../parts/sources';
 import type { Sort, SortKey } from '../parts/runtable';
 import { navigate, runPath, workspacePath } from '../router';
 
@@ -43,7 +44,10 @@ function listQuery(workspace: string, chosen: Chosen): ListQuery {
         ...(flat ? [] : [{ parent: { exists: false } }]),
       ],
     },
-    orderBy: [{ by: { field: by }, direction }],
+    orderBy: [
+      ...(by === 'NAME' ? [{ by: { field: 'DISPLAY_NAME' as const }, direction }] : []),
+      { by: { field: by }, direction },
+    ],
   };
 }
 
@@ -103,18 +107,29 @@ export function WorkspaceView({ name, search }: { name: string; search: URLSearc
           />
         )}
         {!list.loaded && rows.length === 0 && <p className="loading">Loading runs…</p>}
-        {list.loaded && rows.length === 0 && <NoRuns filtered={key !== ''} clear={() => navigate(workspacePath(name))} />}
+        {list.loaded && rows.length === 0 && (
+          <NoRuns filtered={key !== ''} clear={() => navigate(workspacePath(name))} />
+        )}
         {list.hasMore && (
           <button className="more" onClick={() => void list.more()}>
             Load more
           </button>
         )}
       </Section>
+      <Sources sources={list.sources} />
     </>
   );
 }
 
-function Filters({ list, chosen, choose }: { list: RunList; chosen: Chosen; choose: (change: Chosen) => void }) {
+function Filters({
+  list,
+  chosen,
+  choose,
+}: {
+  list: RunList;
+  chosen: Chosen;
+  choose: (change: Chosen) => void;
+}) {
   const [text, setText] = useState(chosen.q ?? '');
   useEffect(() => {
     if (text === (chosen.q ?? '')) return undefined;

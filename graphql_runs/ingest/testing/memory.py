@@ -9,27 +9,44 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from graphql_runs.model.errors import InvalidInput, NotFound, SequenceConflict, SequenceGap
-from graphql_runs.model.operation import DeclareRun, DescribeCluster, LogPoints, LogRows, LogText, RunOperation, SetStatus
+from graphql_runs.model.operation import (
+    DeclareRun,
+    DescribeCluster,
+    LogPoints,
+    LogRows,
+    LogText,
+    RunOperation,
+    SetStatus,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
+    """What a batch is answered with."""
+
     repeated: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
+    """Where a writer stands."""
+
     sequence: int
     digest: bytes
     note: bytes | None
 
 
-@dataclass
-class Memory:
-    """`before` is called with the number of the call (from 0) and may raise; `after` likewise, when the batch is kept."""
+def _nothing(number: int) -> None:
+    """Let the call pass."""
 
-    before: Callable[[int], None] = lambda number: None
-    after: Callable[[int], None] = lambda number: None
+
+@dataclass
+class MemoryRecords:
+    """What was recorded. `before` is called with the number of each call (from 0) and may raise, so that nothing of it is
+    kept; `after` likewise, when it is kept and only the answer gets lost."""
+
+    before: Callable[[int], None] = _nothing
+    after: Callable[[int], None] = _nothing
     name_bytes: int = 1024
     places: dict[tuple[str, str, str], Place] = field(default_factory=dict)
     roots: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -47,6 +64,7 @@ class Memory:
         note: bytes | None = None,
         create: bool = True,
     ) -> Answer:
+        """Keep a batch, or refuse it as the recorder would."""
         assert writer is not None
         assert sequence is not None
         number = next(self.calls)
@@ -55,7 +73,10 @@ class Memory:
         if not operations:
             raise InvalidInput("there is nothing to record", field="operations")
         for index, operation in enumerate(operations):
-            if isinstance(operation, LogPoints | LogRows) and len(operation.metric.encode()) > self.name_bytes:
+            if (
+                isinstance(operation, LogPoints | LogRows)
+                and len(operation.metric.encode()) > self.name_bytes
+            ):
                 raise InvalidInput("metric is too long", field=f"operations[{index}].metric")
         root = self._root(workspace, operations)
         digest = hashlib.sha256(repr([repr(operation) for operation in operations]).encode()).digest()
@@ -89,20 +110,26 @@ class Memory:
         return root
 
     async def position(self, workspace: str, root_run_id: str, writer: str) -> Place | None:
+        """Where a writer stands."""
         return self.places.get((workspace, root_run_id, writer))
 
     async def describe_cluster(self, workspace: str, cluster: DescribeCluster) -> object:
+        """Keep a cluster."""
         self.clusters.append(cluster)
         return None
 
     # What a test asks for
 
     def text(self, run_id: str, path: str) -> bytes:
+        """The bytes of a log."""
         return b"".join(
-            one.data for one in self.operations if isinstance(one, LogText) and (one.run_id, one.path) == (run_id, path)
+            one.data
+            for one in self.operations
+            if isinstance(one, LogText) and (one.run_id, one.path) == (run_id, path)
         )
 
     def values(self, run_id: str, metric: str) -> list[object]:
+        """The values of a metric."""
         return [
             value
             for one in self.operations
@@ -111,7 +138,9 @@ class Memory:
         ]
 
     def statuses(self, run_id: str) -> list[SetStatus]:
+        """What was said of a run's status."""
         return [one for one in self.operations if isinstance(one, SetStatus) and one.run_id == run_id]
 
     def runs(self) -> dict[str, DeclareRun]:
+        """The runs that were declared."""
         return {one.run_id: one for one in self.operations if isinstance(one, DeclareRun)}

@@ -1,0 +1,95 @@
+"""`python -m benchmarks [NAMES…]`: measure, and print a table with the goal beside each figure."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from benchmarks.bench import Bench
+from benchmarks.bulk import bulk
+from benchmarks.figure import Figure, Report, Wrong
+from benchmarks.history import chart, history
+from benchmarks.machine import disk_folder, machine
+from benchmarks.page import page
+from benchmarks.peers import Peers
+from benchmarks.replay import LoadGenerator
+from benchmarks.start import start
+from benchmarks.stream import stream
+from benchmarks.table import table
+
+WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "W1": stream,
+    "W1b": bulk,
+    "W2": history,
+    "W2b": chart,
+    "W3": page,
+    "W6": start,
+}
+
+
+def main(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help=f"Workloads: {' '.join(WORKLOADS)}; all if none is given."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option(help="Less of everything and no peers; to see that it runs, not for figures.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Write all values to this file as well.")] = None,
+    peers: Annotated[
+        bool, typer.Option(help="Measure other trackers too, through uv, where they can be had.")
+    ] = True,
+) -> None:
+    """Measure the server beside its goals, the limits of the machine, and other trackers.
+
+    Every answer is checked; a wrong one ends the run with an error. A goal that is not met does not.
+    """
+    known = {name.lower(): name for name in WORKLOADS}
+    if unknown := [name for name in names or [] if name.lower() not in known]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(WORKLOADS)}")
+    wanted = [known[name.lower()] for name in names or WORKLOADS]
+    console = Console(stderr=True)
+    try:
+        report = measure(wanted, quick=quick, peers=peers and not quick, console=console)
+    except Wrong as wrong:
+        console.print(f"[bold red]wrong:[/] {wrong}", highlight=False)
+        raise typer.Exit(1) from wrong
+    out = Console()
+    out.print(
+        " · ".join(f"{name} {value}" for name, value in report.machine.items()), highlight=False, style="dim"
+    )
+    out.print(table(report.figures))
+    out.print(
+        "×N: ours is N times as good. Peers keep less safe than we do where docs/benchmarks.md says so.",
+        style="dim",
+    )
+    out.print(
+        f"Repeat a workload: {'  '.join(f'just bench {name}' for name in wanted)}",
+        style="dim",
+        highlight=False,
+    )
+    if json is not None:
+        json.write_bytes(orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2))
+
+
+def measure(wanted: list[str], *, quick: bool, peers: bool, console: Console) -> Report:
+    """Run these workloads. Raises Wrong when an answer is not what it has to be."""
+    with (
+        tempfile.TemporaryDirectory(prefix="graphql-runs-bench-", dir=disk_folder()) as name,
+        LoadGenerator() as load,
+    ):
+        folder = Path(name)
+        bench = Bench(folder, quick, load, console, Peers(folder, console, peers))
+        figures = [figure for workload in wanted for figure in WORKLOADS[workload](bench)]
+        return Report(machine(folder), quick, tuple(figures))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from graphql_runs.ingest.testing import IngesterContract
+from graphql_runs_text import ingester
+
+
+class TestContract(IngesterContract):
+    ingester = ingester
+    growing = "train.log"
+
+    def write(self, folder: Path, part: int) -> None:
+        with (folder / "train.log").open("ab") as file:
+            for line in range(20):
+                file.write(f"part {part} line {line} ünï ".encode() + b"\x00\xff\n")
+            file.write(b"\r 50%|#####     |" if part % 2 else b"half a li")
+        with (folder / "stderr").open("ab") as file:
+            file.write(b"warning\n" * part)

@@ -1,0 +1,4 @@
+import pytest
+
+# The suite lives in modules that are not collected by their names; their assertions should explain themselves too.
+pytest.register_assert_rewrite("tests.store.contract", "tests.store.reference")
