@@ -123,7 +123,7 @@ class Tree:
 class Unit:
     """Something read from one checkpoint on. All its runs lie in one run tree.
 
-    key:     unique and stable within its run tree, whatever place the source is read from: a path relative to the run's folder, say.
+    key:     unique and stable within its run, whatever place the source is read from: a path relative to the run's folder, say.
     run:     the run folder it belongs to, or None for facts outside run trees (a cluster's state), which are read afresh at every start.
     files:   the files it takes, relative to the source.
     watches: files and folders that it looks at without taking them, relative to the source. It is read again when one of them, or
@@ -136,6 +136,11 @@ class Unit:
     files: tuple[PurePosixPath, ...]
     watches: tuple[PurePosixPath, ...] = ()
     hints: Mapping[str, object] = field(default_factory=dict, compare=False)
+
+    @property
+    def place(self) -> str:
+        """What tells it from all other units of its plugin in its run tree: sibling runs have files of the same name."""
+        return self.key if self.run is None else f"{self.run.run_id}:{self.key}"
 
 
 @dataclass(frozen=True, slots=True)

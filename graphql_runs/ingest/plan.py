@@ -78,7 +78,7 @@ def _choose(share: Share, units: Sequence[Unit], taken: set[PurePosixPath]) -> s
     keys: dict[tuple[str | None, str], Unit] = {}
     for unit in units:
         clash = [path for path in unit.files if path in taken or path in mine]
-        same = keys.setdefault((unit.run.root_id if unit.run else None, unit.key), unit)
+        same = keys.setdefault((unit.run.root_id if unit.run else None, unit.place), unit)
         where = str(unit.files[0]) if unit.files else unit.key
         if clash:
             share.skipped.append(

@@ -125,7 +125,7 @@ class Reader:
         self._checkpoint: Mapping[str, object] | None = None
         self._failures = 0
         self.root = None if unit.run is None else unit.run.root_id
-        self.writer_name = f"{plugin.name}:{unit.key}"
+        self.writer_name = f"{plugin.name}:{unit.place}"
         self._writer = None if self.root is None else Writer(records, workspace, self.root, self.writer_name)
 
     async def read(self, pool: Executor, seconds: float, stopping: Callable[[], bool]) -> Outcome:

@@ -244,7 +244,7 @@ class Source:
                 continue
             context = Context(share.tree, self._plugins[name][1], self._limits)
             for unit in share.units:
-                key = (name, unit.run.root_id if unit.run else None, unit.key)
+                key = (name, unit.run.root_id if unit.run else None, unit.place)
                 job = self.jobs.get(key)
                 if job is None and unit.run is not None and self._settles(unit.run, unit, runs):
                     waiting = True

@@ -31,7 +31,7 @@ from graphql_runs.record.cluster import described
 from graphql_runs.record.draft import Draft, Full, Known, T
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.request import NewPoints, Recorded, Request, prepare
-from graphql_runs.record.validation import check_name, check_text
+from graphql_runs.record.validation import check_name, check_text, check_writer
 from graphql_runs.store.port import Loose, Position, Store, TreeRecord, journal_of
 
 log = structlog.get_logger(__name__)
@@ -133,7 +133,7 @@ class Recorder:
                 "writer and sequence go together", field="writer" if writer is None else "sequence"
             )
         if writer is not None and sequence is not None:
-            check_name(writer, "writer", self._limits)
+            check_writer(writer, self._limits)
             if sequence < 0:
                 raise InvalidInput("sequence starts at 0", field="sequence")
         prepared, digest = prepare(operations, self._limits)

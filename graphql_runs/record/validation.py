@@ -29,6 +29,13 @@ def check_name(text: str, field: str, limits: RecordLimits) -> str:
     return text
 
 
+def check_writer(text: str, limits: RecordLimits) -> None:
+    """A writer's name, which may be made of a run id and a path."""
+    if not text:
+        raise InvalidInput("writer is empty", field="writer")
+    _check_size(text, "writer", limits.name_bytes + limits.path_bytes)
+
+
 def check_run_id(text: str, field: str, limits: RecordLimits) -> str:
     """A producer's run id: a name that does not look like one of the server's ids."""
     check_name(text, field, limits)

@@ -29,8 +29,9 @@ from graphql_runs.schema.inputs import (
 )  # fmt: skip
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.run import Run, RunError
-from graphql_runs.schema.run_edge import one_run
+from graphql_runs.schema.run_edge import cursor_of_workspace, one_run
 from graphql_runs.schema.schema import identities
+from graphql_runs.schema.selection import selects
 from graphql_runs.schema.workspace import Workspace
 
 
@@ -122,6 +123,8 @@ async def _create_experiment(
 async def _upsert_cluster(
     info: Info, input: Annotated[UpsertClusterInput, argument("The cluster.")]
 ) -> records.Cluster:
+    if selects(info, "cluster", "liveCursor"):
+        await cursor_of_workspace(info.context, ids.workspace_id(input.workspace))
     with operations.placed():
         return await info.context.recorder.describe_cluster(input.workspace, operations.description(input))
 

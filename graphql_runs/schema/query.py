@@ -13,8 +13,9 @@ from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.run import Run
-from graphql_runs.schema.run_edge import settled
+from graphql_runs.schema.run_edge import cursor_of_workspace, settled
 from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, run_page
+from graphql_runs.schema.selection import selects
 from graphql_runs.schema.server import Server
 from graphql_runs.schema.workspace import Workspace
 
@@ -26,6 +27,10 @@ async def _record(info: Info, id: str) -> Any:
     found: Any = None if kind is None else await info.context.get(KINDS[kind], id)
     if isinstance(found, RunRecord):
         [found] = await settled(info, [found])
+    elif isinstance(found, records.Cluster) and selects(info, "liveCursor"):
+        await cursor_of_workspace(info.context, found.workspace)
+        info.context.forget(id)
+        found = await info.context.get(records.Cluster, id)
     return found
 
 

@@ -25,7 +25,7 @@ from graphql_runs.schema.log import LogFile
 from graphql_runs.schema.metric import Metric
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import ClusterRef, ExperimentRef, RunRef, WorkspaceRef
-from graphql_runs.schema.run_edge import cursor_of_tree, one_run
+from graphql_runs.schema.run_edge import cursor_of_tree, one_cluster, one_run
 from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, equals, run_page
 from graphql_runs.schema.scalars import DateTime
 
@@ -90,8 +90,8 @@ def _experiment(root: Parent, info: Info) -> Loaded[records.Experiment]:
     return info.context.load(records.Experiment, root.experiment)
 
 
-def _cluster(root: Parent, info: Info) -> Loaded[records.Cluster]:
-    return None if root.cluster is None else info.context.load(records.Cluster, root.cluster)
+async def _cluster(root: Parent, info: Info) -> records.Cluster | None:
+    return None if root.cluster is None else await one_cluster(info, root.cluster, root.workspace)
 
 
 async def _parent(root: Parent, info: Info) -> model.Run | None:

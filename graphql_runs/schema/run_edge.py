@@ -1,4 +1,4 @@
-"""The way to a run from whatever belongs to it, and live cursors that leave no hole.
+"""The way to a run or a cluster from elsewhere, and live cursors that leave no hole.
 
 A client reads a run, then follows it from the liveCursor it was given. So that nothing falls between, the cursor has to be
 older than all that is read with it: where it is asked for, it is taken first and the run is read again.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphql_runs.live.follow import tree_cursor, workspace_cursor
+from graphql_runs.model.records import Cluster
 from graphql_runs.model.run import Run
 from graphql_runs.read.records import get
 from graphql_runs.schema.context import Context, Info
@@ -35,6 +36,13 @@ async def settled(info: Info, runs: Sequence[Run], *paths: tuple[str, ...]) -> l
             context.cursors[root] = await tree_cursor(context.store, root)
     again = await get(context.store, Run, [run.id for run in runs])
     return [new or old for new, old in zip(again, runs, strict=True)]
+
+
+async def one_cluster(info: Info, id: str, workspace: str) -> Cluster | None:
+    """A cluster of a workspace. Its live cursor is taken before it is read, if the operation selects it."""
+    if selects(info, "liveCursor"):
+        await cursor_of_workspace(info.context, workspace)
+    return await info.context.get(Cluster, id)
 
 
 async def cursor_of_tree(context: Context, root: str) -> str:

@@ -15,7 +15,7 @@ from graphql_runs.schema.experiment import Experiment
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import RunRef
-from graphql_runs.schema.run_edge import settled
+from graphql_runs.schema.run_edge import one_cluster, settled
 from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, equals, run_page
 from graphql_runs.schema.scalars import DateTime
 
@@ -28,10 +28,10 @@ async def _clusters(
     return await named_page(info.context, records.Cluster, root.id, first, after)
 
 
-def _cluster(
+async def _cluster(
     root: Parent, info: Info, name: Annotated[str, argument("The cluster's name.")]
-) -> Loaded[records.Cluster]:
-    return info.context.load(records.Cluster, ids.cluster_id(root.id, name))
+) -> records.Cluster | None:
+    return await one_cluster(info, ids.cluster_id(root.id, name), root.id)
 
 
 async def _experiments(

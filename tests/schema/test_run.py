@@ -266,7 +266,7 @@ WAYS = {
     "run": "query ($id: ID!) { run(id: $id) { %s } }",
     "node": "query ($id: ID!) { node(id: $id) { ... on Run { %s } } }",
     "nodes": "query ($id: ID!) { nodes(ids: [$id]) { ...run } } fragment run on Run { %s }",
-    "workspace": 'query ($id: ID!) { workspace(name: "default") { run(runId: $id) { %s } } }',
+    "workspace": 'query ($id: String!) { workspace(name: "default") { run(runId: $id) { %s } } }',
     "runs": "query ($id: String) { runs(filter: {id: {eq: $id}}) { nodes { %s } } }",
     "edges": "query ($id: String) { runs(filter: {id: {eq: $id}}) { edges { node { %s } } } }",
     "root": "query ($id: ID!) { run(id: $id) { root { %s } } }",

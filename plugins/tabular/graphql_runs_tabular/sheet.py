@@ -22,8 +22,6 @@ from graphql_runs_tabular.state import CHANGED, CUT, REWRITTEN, TAKEN, Source, S
 from graphql_runs_tabular.values import number, shown
 
 _DELIMITERS = ",\t;|"
-_COLUMNS_BYTES = 1 << 16
-"""The header is part of every checkpoint up to this size; a file with a larger one is read anew when it is rewritten."""
 
 
 @dataclass(slots=True)
@@ -257,7 +255,7 @@ def _resume(source: Source, state: State, table: Table) -> list[Skipped] | None:
     file = source.file
     if state.mark is None or state.mark.within(file):
         return []
-    if not table.header or sum(map(len, table.header)) > _COLUMNS_BYTES:
+    if not table.header:
         return None if being_written(file, state) else _anew(source, state, table)
     now = _compare(file, source, table)
     if now is None or (now.known and now.rows == 0):
@@ -313,9 +311,8 @@ def _compare(file: FileIO, source: Source, table: Table) -> _Now | None:
     now: _Now | None = None
     places: list[int] = []
     marks = dict(table.marks)
-    line = checksum = 0
-    for offset, raw in _whole_lines(file, source):
-        line += 1
+    checksum = 0
+    for offset, line, raw in _whole_lines(file, source):
         if now is None:
             delimiter = delimiter_of(raw, source.path)
             cells = cells_of(raw, delimiter)
@@ -343,14 +340,17 @@ def _compare(file: FileIO, source: Source, table: Table) -> _Now | None:
     return now
 
 
-def _whole_lines(file: FileIO, source: Source) -> Iterator[tuple[int, bytes]]:
-    """Every line of the file that is not blank, with the offset after it."""
+def _whole_lines(file: FileIO, source: Source) -> Iterator[tuple[int, int, bytes]]:
+    """Every line of the file that is not blank, with the offset after it and its number from 1."""
+    number = 0
     for piece in lines(file, 0, source.limits):
+        number += piece.too_long
         offset = piece.end - len(piece.data)
         for raw in piece.data.split(b"\n")[:-1]:
+            number += 1
             offset += len(raw) + 1
             if raw.strip():
-                yield offset, raw
+                yield offset, number, raw
 
 
 def _is(header: Sequence[str], cells: Sequence[str]) -> bool:
