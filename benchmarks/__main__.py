@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.bulk import bulk
 from benchmarks.figure import Figure, Report, Wrong
 from benchmarks.history import chart, history
-from benchmarks.machine import disk_folder, machine
+from benchmarks.machine import disk_folder, environment, machine
 from benchmarks.page import page
 from benchmarks.peers import Peers
 from benchmarks.replay import LoadGenerator
@@ -86,7 +86,8 @@ def measure(wanted: list[str], *, quick: bool, peers: bool, console: Console) ->
         LoadGenerator() as load,
     ):
         folder = Path(name)
-        bench = Bench(folder, quick, load, console, Peers(folder, console, peers))
+        surroundings = environment(folder)
+        bench = Bench(folder, quick, load, console, Peers(folder, surroundings, console, peers), surroundings)
         figures = [figure for workload in wanted for figure in WORKLOADS[workload](bench)]
         return Report(machine(folder), quick, tuple(figures))
 

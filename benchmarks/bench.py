@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ class Bench:
     load: LoadGenerator
     console: Console
     peers: Peers
+    environment: Mapping[str, str]
     repetitions: int = REPETITIONS
     _stores: int = field(default=0, init=False)
 

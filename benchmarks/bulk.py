@@ -66,7 +66,7 @@ def _over_graphql(bench: Bench, shape: Shape, goal: float) -> list[Figure]:
     plain: list[float] = []
     parsing: list[float] = []
     store = bench.store()
-    with Server(store) as server:
+    with Server(store, bench.environment) as server:
         for index in bench.rounds(f"W1b: batches of {shape.words} over GraphQL"):
             runs = [create_run(server, f"run-{index}-{writer}") for writer in range(5)]
             scripts = [_bodies(run, shape, values) for run in runs]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import apsw
@@ -89,12 +89,11 @@ def reduced(y: NDArray[np.float64], buckets: int) -> float:
     return timed(both)
 
 
-def imported() -> tuple[float, float]:
+def imported(environment: Mapping[str, str]) -> tuple[float, float]:
     """Seconds until a Python has imported what our server is made from, and its resident memory then, MiB."""
     begin = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-c", _IMPORTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    command = [sys.executable, "-c", _IMPORTS]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         seconds = time.perf_counter() - begin

@@ -40,7 +40,7 @@ def _asked(bench: Bench, workload: str, points: int, wanted: int) -> Iterator[_A
         asyncio.run(fill_curve(store, points, advance))
     body = request(READ, workspace=WORKSPACE, run=RUN, metric=METRIC, points=wanted)
     # Background merging would make the pieces fewer in the middle of a measurement.
-    with Server(store, compact_seconds=0) as server:
+    with Server(store, bench.environment, compact_seconds=0) as server:
         bench.load.replay(server.port, [body] * 3)
         for _ in bench.rounds(f"{workload}: {wanted:,} of {points:,} points"):
             done = bench.load.replay(server.port, [body] * 20)

@@ -25,6 +25,14 @@ def machine(folder: Path) -> dict[str, str]:
     }
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of every process that is measured: compiled modules are kept in `folder`, whatever the caller's
+    environment says, so that a start is that of a program which has run before; no settings of ours leak in."""
+    ours = ("GRAPHQL_RUNS_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+
+
 def disk_folder() -> Path:
     """Where temporary stores go: the folder for temporary files, or the working folder if that one is only memory."""
     folder = Path(tempfile.gettempdir())

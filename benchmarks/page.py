@@ -72,7 +72,7 @@ def _pages(
     places = [1] if deep is None else [1, deep]
     taken: dict[int, list[float]] = {place: [] for place in places}
     bare: dict[int, list[float]] = {place: [] for place in places}
-    with Server(store) as server:
+    with Server(store, bench.environment) as server:
         with Connection(server.port) as connection:
             cursors = {place: _cursor(connection, place, traits, expected) for place in places}
         for _ in bench.rounds(f"W3: pages of {count:,} runs"):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,7 +28,7 @@ class Server:
     `seconds` is how long it took from the start of the process to that answer.
     """
 
-    def __init__(self, store: Path, **settings: str | float) -> None:
+    def __init__(self, store: Path, environment: Mapping[str, str], **settings: str | float) -> None:
         self.port = free_port()
         self._log = store.with_suffix(".log")
         command: list[str | Path] = [
@@ -41,7 +41,7 @@ class Server:
             "--log-level",
             "warning",
         ]
-        environment = os.environ | {
+        environment = dict(environment) | {
             f"GRAPHQL_RUNS_{name.upper()}": str(value) for name, value in settings.items()
         }
         begin = time.perf_counter()

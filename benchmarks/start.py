@@ -15,14 +15,14 @@ def start(bench: Bench) -> list[Figure]:
     store = bench.store()
     seconds, memory, imports, imported = [], [], [], []
     # Once for the store to be made and the disk to be warm, as any later start finds them.
-    with Server(store):
-        floor.imported()
+    with Server(store, bench.environment):
+        floor.imported(bench.environment)
     for _ in bench.rounds("W6: start of the server"):
-        with Server(store) as server:
+        with Server(store, bench.environment) as server:
             seconds.append(server.seconds)
             time.sleep(1)
             memory.append(server.memory())
-        took, resident = floor.imported()
+        took, resident = floor.imported(bench.environment)
         imports.append(took)
         imported.append(resident)
     checked = "the first GraphQL answer has no errors"

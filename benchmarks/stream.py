@@ -39,7 +39,7 @@ def stream(bench: Bench) -> list[Figure]:
     values = np.random.default_rng(5).random((len(METRICS), steps))
     calls, points, slowest, disk, plain = [], [], [], [], []
     store = bench.store()
-    with Server(store) as server:
+    with Server(store, bench.environment) as server:
         for index in bench.rounds(f"W1: {steps} record calls of {len(METRICS)} points"):
             run = create_run(server, f"run-{index}")
             done = bench.load.replay(server.port, _calls(run, values))

@@ -46,6 +46,7 @@ class Peers:
     """What the peers were found to do; each is measured once a run, before the first figure that it gives."""
 
     folder: Path
+    environment: Mapping[str, str]
     console: Console
     wanted: bool
     _found: dict[str, Mapping[str, Sequence[float]] | str] = field(default_factory=dict, init=False)
@@ -77,6 +78,7 @@ class Peers:
         try:
             there = subprocess.run(
                 [*isolated, "-c", f"import {peer.name}"],
+                env=self.environment,
                 cwd=folder,
                 capture_output=True,
                 timeout=_PATIENCE,
@@ -87,6 +89,7 @@ class Peers:
             script = Path(__file__).with_name(peer.script)
             done = subprocess.run(
                 [*isolated, script, folder, *peer.arguments],
+                env=self.environment,
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -97,11 +97,9 @@ class Backfill:
             for growth in (*entry.metrics, *entry.logs):
                 later.setdefault(growth.id, growth.start)
         found.sort(key=lambda stream: stream.id)
-        return [
-            (stream, later.get(stream.id, stream.count if isinstance(stream, Metric) else stream.size))
-            for stream in found
-            if stream.id >= (self._start.stream or "")
-        ]
+        ends = [(stream, later.get(stream.id, _end(stream))) for stream in found if stream.id >= (self._start.stream or "")]
+        # A metric begins with its first point, so one without any at `n` came later; a log may be empty.
+        return [(stream, end) for stream, end in ends if end or isinstance(stream, LogFile)]
 
     async def _named(self, kind: type[T], run: str) -> list[T]:
         records: list[T] = []
@@ -111,6 +109,10 @@ class Backfill:
             records.extend(page)
             if len(page) < _PAGE:
                 return records
+
+
+def _end(record: Metric | LogFile) -> int:
+    return record.count if isinstance(record, Metric) else record.size
 
 
 def _name(record: Metric | LogFile) -> str:

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 # How graphql-core 3.3 words it: Variable '$input' has invalid value at .points[0].values: …
 _VARIABLE = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<place>[^\s:]+))?:")
+# Errors of a field that are about what was asked, not about what was found.
+_ASKED = re.compile(r"Argument|Variable|OneOf Input")
 
 
 def shown(error: GraphQLError, *, executing: bool) -> GraphQLError:
@@ -35,9 +37,11 @@ def shown(error: GraphQLError, *, executing: bool) -> GraphQLError:
         return _with(error, cause.message, dict(cause.extensions))
     if isinstance(error, GraphQLSyntaxError) or isinstance(cause, GraphQLSyntaxError):
         return _with(error, error.message, {"code": "GRAPHQL_PARSE_FAILED"})
-    if cause is None or isinstance(cause, GraphQLError):
+    if (cause is None or isinstance(cause, GraphQLError)) and not (
+        executing and error.path and not _ASKED.match(error.message)
+    ):
         return _with(error, error.message, _extensions(error.message, executing))
-    return _masked(error, cause)
+    return _masked(error, cause or error)
 
 
 def _extensions(message: str, executing: bool) -> dict[str, object]:

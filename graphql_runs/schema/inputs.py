@@ -6,6 +6,7 @@ from graphql_runs.model.records import LogStream, MetricKind
 from graphql_runs.model.run import Goal
 from graphql_runs.model.status import RunStatus
 from graphql_runs.schema import enums as enums
+from graphql_runs.schema.building import build_directly
 from graphql_runs.schema.common import KeyValueInput
 from graphql_runs.schema.field import field, optional
 from graphql_runs.schema.scalars import Column, DateTime, FloatColumn, TimeColumn
@@ -203,3 +204,6 @@ class UpsertClusterInput:
     )
     nodes: list[ClusterNodeInput] | None = optional("Its nodes, instead of those it has.")
     portal_url: str | None = optional("The page of this cluster in its own system; shown as originUrl.")
+
+
+build_directly(RecordInput, PointsInput, RowsInput, ColumnInput, LogInput, StatusInput, KeyValueInput)

@@ -198,8 +198,8 @@ async def _write(
         recorded = await context.recorder.record(
             workspace, said, writer=writer, sequence=sequence, create=create
         )
-    for run in recorded.runs:
-        context.forget(run)
+    # What was read before in this operation may have changed.
+    context.renew()
     return recorded
 
 

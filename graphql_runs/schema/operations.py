@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from graphql_runs.model.errors import InvalidInput, LimitExceeded, NotFound, RunsError
+from graphql_runs.model.errors import InvalidInput, RunsError
 from graphql_runs.model.operation import (
     Annotate,
     DeclareRun,
@@ -176,20 +176,11 @@ def placed(operations: Sequence[tuple[RunOperation, str]] = ()) -> Iterator[None
 
     try:
         yield
-    except (InvalidInput, LimitExceeded, NotFound) as error:
-        field = error.field
-        if field is not None:
-            field = (
-                translate(field)
-                if _OPERATION.search(field)
-                else field
-                if field.startswith("input")
-                else f"input.{field}"
-            )
-        raise type(error)(translate(error.message), field=field) from error
     except RunsError as error:
-        if error.field is not None and not error.field.startswith("input"):
-            error.field = f"input.{error.field}"
+        error.message = translate(error.message)
+        if error.field is not None:
+            field = translate(error.field.removeprefix("cluster."))
+            error.field = field if field.startswith("input") else f"input.{field}"
         raise
 
 

@@ -270,7 +270,7 @@ async def test_many_writers_and_followers_agree(store: Store, recorder: Recorder
     async def follower() -> Held:
         held = Held()
         while not (held.values.keys() == {"a", "b", "c"} and all(len(v) == 30 for v in held.values.values())):
-            await follow(store, hub, held, updates=2)
+            await follow(store, hub, held)
         return held
 
     async with asyncio.timeout(30):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,7 @@ class Api:
         found: dict[str, Any] = answer["errors"][0]
         return found
 
-    async def follow(self, query: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, query: str, **variables: Any) -> AsyncGenerator[dict[str, Any], None]:
         """The answers of a subscription."""
         given = decode_json(encode_json(variables))
         results = await self.schema.stream(query, given, self.context())

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,9 @@ class Held:
         """Connect, and resume from the last cursor whenever the connection is lost, until cancelled."""
         while True:
             try:
-                async for update in subscribe(websocket, run, self.cursor):
-                    self.take(update)
+                async with aclosing(subscribe(websocket, run, self.cursor)) as updates:
+                    async for update in updates:
+                        self.take(update)
             except (OSError, TransportError):
                 await asyncio.sleep(0.05)
             self.connections += 1
@@ -76,8 +78,9 @@ async def subscribe(websocket: str, run: str, after: str | None) -> AsyncGenerat
     async with Client(transport=transport) as session:
         request = gql(FOLLOW)
         request.variable_values = {"run": run, "after": after}
-        async for result in session.subscribe(request):
-            yield result["runTree"]
+        async with aclosing(session.subscribe(request)) as results:
+            async for result in results:
+                yield result["runTree"]
 
 
 async def call(
@@ -93,6 +96,12 @@ async def call(
             return found
         except httpx.TransportError:
             await asyncio.sleep(0.02)
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    """Cancel a follower and wait until its connection is closed."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -131,7 +140,7 @@ async def test_a_writer_over_the_api_and_a_follower_survive_kills(tmp_path: Path
             server = await start("--store", "sqlite:///runs.sqlite", cwd=tmp_path, port=server.port)
         await writing
         await until(lambda: len(held.values["loss"]) >= lines)
-        following.cancel()
+        await stop(following)
     assert held.values == {"loss": [i / 4 for i in range(lines)]}
     assert held.texts == {"out.log": "".join(f"line {i} ✓\n" for i in range(lines))}
     assert held.connections >= 3
@@ -167,11 +176,11 @@ async def test_a_followed_job_and_a_follower_survive_kills(tmp_path: Path) -> No
             await server.kill()
             server = await start(*arguments, cwd=tmp_path, port=server.port)
         await job.wait()
-        written = (folder / "stdout.log").read_text()
+        written = (folder / "stdout.log").read_bytes().decode()
         await until(lambda: len(held.values["loss"]) >= 200 and len(held.texts["stdout.log"]) >= len(written))
         # Nothing further comes, not even twice.
         await asyncio.sleep(1)
-        following.cancel()
+        await stop(following)
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert held.values["loss"] == ["NaN" if math.isnan(row["loss"]) else row["loss"] for row in rows]
     assert held.texts["stdout.log"] == written

@@ -70,7 +70,7 @@ class Writer:
 
     def _value(self, id: str) -> Steps[Any]:
         record = yield lambda: self.protocol.db.records.get(id)
-        return None if record is None or record.reserved or record.root != self.root else record.value
+        return None if record is None or not record.live or record.root != self.root else record.value
 
     def _batch(self, n: int, sequence: int, position: int | None) -> Steps[Batch]:
         root = self.root
@@ -162,7 +162,7 @@ class Reader:
         runs = [run for index, (run, _) in enumerate(feed.tail) if base + index + 1 > after]
         for run in dict.fromkeys((*found, *runs)):
             record = yield partial(db.records.get, run)
-            if record is not None and not record.reserved:
+            if record is not None and record.live:
                 self.seen[run] = record.value
         self.hint = feed.n
 
@@ -176,7 +176,7 @@ class Reader:
         db, oracle = self.protocol.db, self.protocol.oracle
         stream, purges = f"points of {self.root}", oracle.purges[self.root]
         record = yield lambda: db.records.get(f"summary of {self.root}")
-        if record is None or record.reserved:
+        if record is None or not record.live:
             return
         found = yield from self._rows(stream, 0, record.value)
         if purges != oracle.purges[self.root] or self._going(record.turn):
@@ -219,7 +219,7 @@ class Reader:
             head = yield lambda: self.protocol.db.heads.get(self.root)
             return (-1, 0, 0) if head is None else (head.applied, 0, head.floor if floors else 0)
         record = yield lambda: self.protocol.db.records.get(stream)
-        if record is None or record.reserved:
+        if record is None or not record.live:
             return -1, 0, 0
         value: StreamValue = record.value
         return value.end, value.life, value.floor if floors else 0

@@ -55,13 +55,20 @@ class Head(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A run, a metric's summary, a writer's position or a stream; `turn` is that of the change that wrote it. A reserved one is
-    invisible, and `turn` is that of the head its writer saw."""
+    """A run, a metric's summary, a writer's position or a stream; `turn` is that of the change that wrote it.
+
+    A `reserved` one waits for a run to be made, and `turn` is that of the head its writer saw; a `gone` one was purged. Both
+    are invisible.
+    """
 
     root: str
     turn: int
     value: Any = None
-    reserved: bool = False
+    state: str = "live"
+
+    @property
+    def live(self) -> bool:
+        return self.state == "live"
 
 
 class StreamValue(NamedTuple):

@@ -24,7 +24,7 @@ class Guards:
     newer_stays: bool = True
     """A record is not replaced by an older one."""
     reserve: bool = True
-    """Documents are made before the commit point, invisible, so that applying never makes one."""
+    """A run is reserved before the commit point, so that two trees cannot both make it."""
     reserve_again: bool = True
     """A reservation that an earlier attempt of the same tree left is renewed before it is relied on."""
     exact_reservation: bool = True
@@ -33,6 +33,8 @@ class Guards:
     """Before a reservation of another tree is taken over, that tree's head moves on, which stops the attempt that made it."""
     decided_reservation: bool = True
     """A reservation is swept away only when the attempt that made it is decided."""
+    tombstones: bool = True
+    """A purge leaves a tombstone of each record, so that one who comes late does not make it again."""
     lives: bool = True
     """The pieces of a stream that was purged and made again have other keys."""
     floors: bool = True

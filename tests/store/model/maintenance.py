@@ -54,7 +54,7 @@ class Maintenance:
             head = yield partial(db.heads.get, root)
             if head is not None and head.entry is not None:
                 yield from self.protocol.again(root, head)
-        left = yield lambda: [(id, record) for id, record in db.records.items() if record.reserved]
+        left = yield lambda: [(id, record) for id, record in db.records.items() if record.state == "reserved"]
         for id, record in left:
             head = yield partial(db.heads.get, record.root)
             if (head.entry is None and head.turn > record.turn) or not guards.decided_reservation:
@@ -88,13 +88,13 @@ class Maintenance:
         if head is None:
             return
         record = yield lambda: db.records.get(stream)
-        if record is None or record.reserved:
+        if record is None or not record.live:
             return
-        life = record.value.life
+        life, floor = record.value.life, record.value.floor
         found = yield lambda: pieces(db.pieces, stream, lambda key: key[1] == life)
         whole: list[tuple[int, Piece]] = []
         for key, piece in found:
-            if not whole or key[2] >= whole[-1][1].end:
+            if piece.end > floor and (not whole or key[2] >= whole[-1][1].end):
                 whole.append((key[2], piece))
         if len(whole) < 2:
             return
@@ -125,7 +125,7 @@ class Maintenance:
             low, high, life = head.floor, head.applied - 1, 0
         else:
             record = yield lambda: db.records.get(stream)
-            if record is None or record.reserved:
+            if record is None or not record.live:
                 return
             low, high, life = record.value.floor, record.value.end, record.value.life
         if high > low:

@@ -111,15 +111,12 @@ class Protocol:
     def _draw_up(self, root: str, head: Head, batch: Batch, token: object) -> Steps[Entry | None]:
         """The entry, with final rows. None when the head has moved on meanwhile."""
         turn = head.turn + 1
-        made: list[str] = []
         pieces: list[tuple[tuple[str, int, int], Piece]] = []
         records: list[tuple[str, Record]] = []
         for stream, start, rows in batch.appends:
             found = yield partial(self.db.records.get, stream)
             value = StreamValue(0, turn if self.guards.lives else 0)
-            if found is None or found.reserved:
-                made.append(stream)
-            else:
+            if found is not None and found.live:
                 value = found.value
             if value.end != start:
                 raise Conflict
@@ -128,20 +125,17 @@ class Protocol:
             records.append((stream, Record(root, turn, value._replace(end=end))))
         for id, value in batch.replaces:
             found = yield partial(self.db.records.get, id)
-            if found is None or found.reserved or found.root != root:
+            if found is None or not found.live or found.root != root:
                 raise Conflict
             records.append((id, Record(root, turn, value)))
         for id, value in batch.creates:
             records.append((id, Record(root, turn, value)))
-            made.append(id)
-        if self.guards.reserve:
-            for id in made:
+            if id.startswith("run") and self.guards.reserve:
                 if not (yield from self._reserve(id, root, head.turn)):
                     return None
-        else:
-            for id, _ in batch.creates:
+            else:
                 found = yield partial(self.db.records.get, id)
-                if found is not None:
+                if found is not None and found.live:
                     raise Conflict
         return Entry("batch", token, turn, head.n, batch, tuple(pieces), tuple(records), batch.hints)
 
@@ -169,16 +163,16 @@ class Protocol:
     # Reservations
 
     def _reserve(self, id: str, root: str, turn: int) -> Steps[bool]:
-        """Make sure that a document waits for a record that is to be made. False when the head has moved on.
+        """Make sure that a document waits for a run that is to be made. False when the head has moved on.
 
-        Raises Conflict when there is such a record.
+        Raises Conflict when there is such a run.
         """
-        mine = Record(root, turn, None, True)
+        mine = Record(root, turn, None, "reserved")
         while True:
-            found = yield lambda: self.db.records.get(id)
+            found = yield partial(self.db.records.get, id)
             if found is None:
-                yield lambda: insert(self.db.records, id, mine)
-            elif not found.reserved:
+                yield partial(insert, self.db.records, id, mine)
+            elif found.live:
                 raise Conflict
             elif found == mine or (found.root == root and not self.guards.reserve_again):
                 return True
@@ -198,7 +192,7 @@ class Protocol:
     def _take_over(self, id: str, found: Record, mine: Record) -> Steps[None]:
         exact = self.guards.exact_reservation
         yield lambda: swap(
-            self.db.records, id, lambda now: now == found if exact else now.reserved, lambda _: mine
+            self.db.records, id, lambda now: now == found if exact else not now.live, lambda _: mine
         )
 
     def _move_on(self, root: str, turn: int) -> bool:
@@ -261,14 +255,14 @@ class Protocol:
             yield partial(self._put, id, record, turn)
 
     def _put(self, id: str, record: Record, turn: int) -> None:
-        if not self.guards.reserve:
-            insert(self.db.records, id, record)
-        swap(
-            self.db.records,
-            id,
-            lambda now: now.root == record.root and (now.turn < turn or not self.guards.newer_stays),
-            lambda _: record,
-        )
+        """Replace an older one, or make it."""
+        if not insert(self.db.records, id, record):
+            swap(
+                self.db.records,
+                id,
+                lambda now: now.root == record.root and (now.turn < turn or not self.guards.newer_stays),
+                lambda _: record,
+            )
 
     def _apply_journal(self, root: str, turn: int, entry: Entry) -> Steps[None]:
         piece = Piece(
@@ -314,8 +308,12 @@ class Protocol:
         ids = yield lambda: [
             id for id, now in self.db.records.items() if old(now) and not id.startswith("writer")
         ]
+        gone = Record(root, turn, None, "gone")
         for id in ids:
-            yield partial(delete, self.db.records, id, old)
+            if self.guards.tombstones:
+                yield partial(swap, self.db.records, id, old, lambda _: gone)
+            else:
+                yield partial(delete, self.db.records, id, old)
         keys = yield lambda: [key for key, now in self.db.pieces.items() if old(now)]
         for key in keys:
             yield partial(delete, self.db.pieces, key, old)

@@ -143,9 +143,9 @@ class World:
             self._finish(reader.journal())
             self._check_tree(root, reader)
         for id_, record in self.db.records.items():
-            if record.reserved:
+            if record.state == "reserved":
                 raise Violation(f"{id_} is reserved for ever")
-            if id_.startswith("run") and self.oracle.homes.get(id_) != record.root:
+            if id_.startswith("run") and record.live and self.oracle.homes.get(id_) != record.root:
                 raise Violation(f"{id_} lies in {record.root}, not in {self.oracle.homes.get(id_)}")
         watcher = self.readers[0]
         self._finish(watcher.hints())
@@ -165,11 +165,11 @@ class World:
         stream, summary = f"points of {root}", f"summary of {root}"
         rows = self.oracle.rows.get(stream, [])
         record = self.db.records.get(stream)
-        value = StreamValue(0, 0) if record is None else record.value
+        value = StreamValue(0, 0) if record is None or not record.live else record.value
         if value.end != len(rows):
             raise Violation(f"{stream} ends at {value.end} after {len(rows)} rows")
         known = self.db.records.get(summary)
-        if (0 if known is None else known.value) != len(rows):
+        if (0 if known is None or not known.live else known.value) != len(rows):
             raise Violation(f"{summary} is {known} after {len(rows)} rows")
         found: list[tuple[int, Any]] = []
 
