@@ -32,7 +32,7 @@ _PLACE = re.compile(r"operations\[(\d+)\]")
 _PERMANENT = (InvalidInput, AlreadyExists, LimitExceeded)
 _SUMS = frozenset({"operations", "points", "logs"})
 """Limits of a whole call: no single operation is to blame."""
-_TRIES = 100
+_TRIES = 1000
 """How many operations of one batch are left out one by one where the error does not say which is refused."""
 
 
@@ -136,6 +136,8 @@ class Writer:
             except _PERMANENT as error:
                 left = await self._without(left, error, refusals, note)
                 continue
+            except NotFound as error:
+                raise Passing(f"waits for its run: {error}") from error
             return refusals
         return refusals
 
@@ -156,32 +158,36 @@ class Writer:
         if len(left) == 1:
             refusals.append(Refusal(left[0], error))
             return []
-        # The error does not say which. A batch without the refused one goes through; any other is refused again.
+        # The error does not say which. It is about the first that is wrong, so a batch without that one goes through or
+        # is refused for another reason; without any other it is refused for the same.
         for index in range(min(len(left), _TRIES)):
-            refusal = Refusal(left[index], error)
+            refusal, others = Refusal(left[index], error), left[:index] + left[index + 1 :]
             try:
-                await self._batch(left[:index] + left[index + 1 :], note([*refusals, refusal]))
-            except _PERMANENT:
-                continue
+                await self._batch(others, note([*refusals, refusal]))
+            except _PERMANENT as other:
+                if str(other) == str(error):
+                    continue
+                refusals.append(refusal)
+                return others
+            except NotFound:
+                continue  # the others need it
             refusals.append(refusal)
             return []
         raise Refused(f"{error.code}: {error}")
 
     async def _batch(self, operations: Sequence[RunOperation], note: Mapping[str, object]) -> None:
-        """Write all of it. Raises RunsError when it is refused for good; nothing is written then."""
+        """Write all of it. Raises RunsError when it is refused for good, or for want of its run; nothing is written then."""
         assert self._next is not None
         data = orjson.dumps(note)
         try:
             answer = await self._records.record(
                 self.workspace, operations, writer=self.name, sequence=self._next, note=data
             )
-        except _PERMANENT:
+        except (*_PERMANENT, NotFound):
             raise
         except (SequenceGap, SequenceConflict) as error:
             self._next = None
             raise Overtaken(str(error)) from error
-        except NotFound as error:
-            raise Passing(f"waits for its run: {error}") from error
         except RunsError as error:
             self._next = None
             raise Passing(str(error)) from error

@@ -171,7 +171,7 @@ async def test_bad_input_is_located_and_everything_else_goes_on(
 async def test_an_operation_that_only_the_recorder_can_refuse_is_isolated(
     tmp_path: Path, store: Store, recorder: Recorder
 ) -> None:
-    """Another producer has made `loss` a text before."""
+    """Another producer has made `loss` and `lr` texts before."""
     folder = tmp_path / "source/exp/run"
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text('{"step": 1, "acc": 1, "loss": 1, "lr": 1}\n')
@@ -180,17 +180,19 @@ async def test_an_operation_that_only_the_recorder_can_refuse_is_isolated(
         [
             DeclareRun("src/exp/run", "exp", "run", "api"),
             LogRows("src/exp/run", "loss", {"text": ["high"]}, kind=MetricKind.TEXT),
+            LogRows("src/exp/run", "lr", {"text": ["low"]}, kind=MetricKind.TEXT),
         ],
     )
     host = Host(recorder, load_plugins(), [SourceConfig(tmp_path / "source", "src")], poll_seconds=0.2)
     await host.start()
     try:
         await until_read(host)
-        assert [(await values(store, name))[0] for name in ("acc", "lr")] == [[1.0], [1.0]]
+        assert (await values(store, "acc"))[0] == [1.0]
         [report] = [report for report in host.reports() if report.plugin == "tabular"]
-        assert report.points == 2
+        assert report.points == 1
         assert [(one.path, "LogPoints was refused" in one.reason) for one in report.skipped] == [
-            ("exp/run/metrics.jsonl", True)
+            ("exp/run/metrics.jsonl", True),
+            ("exp/run/metrics.jsonl", True),
         ]
     finally:
         await host.close()

@@ -61,11 +61,11 @@ async def test_nothing_is_written_when_everything_is_refused() -> None:
 
 
 class Vague(MemoryRecords):
-    """Refuses metrics named `bad…` without saying which."""
+    """Refuses metrics named `bad…` without saying which operation it is."""
 
     def __init__(self, error: RunsError | None = None) -> None:
         super().__init__()
-        self.error = error or InvalidInput("something is wrong", field="kind")
+        self.error = error
 
     async def record(
         self,
@@ -77,8 +77,9 @@ class Vague(MemoryRecords):
         note: bytes | None = None,
         create: bool = True,
     ) -> Answer:
-        if any(isinstance(one, LogPoints) and one.metric.startswith("bad") for one in operations):
-            raise self.error
+        for one in operations:
+            if isinstance(one, LogPoints) and one.metric.startswith("bad"):
+                raise self.error or InvalidInput(f"metric {one.metric!r} is TEXT", field="kind")
         return await super().record(workspace, operations, writer=writer, sequence=sequence, note=note)
 
 
@@ -90,8 +91,19 @@ async def test_the_refused_operation_is_found_when_the_error_does_not_say_which(
     assert (await opened(records))[1] == {"place": 1, "refused": 1}
 
 
-async def test_a_batch_that_cannot_be_mended_is_an_error_and_nothing_is_written() -> None:
+async def test_several_refused_operations_are_found_one_after_the_other() -> None:
     records = Vague()
+    writer, _ = await opened(records)
+    assert await write(writer, [RUN, point("a"), point("bad 1"), point("b"), point("bad 2")], 1) == [
+        "bad 1",
+        "bad 2",
+    ]
+    assert len(records.operations) == 3
+    assert (await opened(records))[1] == {"place": 1, "refused": 2}
+
+
+async def test_a_batch_that_cannot_be_mended_is_an_error_and_nothing_is_written() -> None:
+    records = Vague(InvalidInput("something is wrong"))
     writer, _ = await opened(records)
     with pytest.raises(Refused, match="something is wrong"):
         await write(writer, [RUN, point("bad 1"), point("bad 2")])
