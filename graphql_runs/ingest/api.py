@@ -12,7 +12,7 @@ A plugin is an object with the attributes and methods of `Ingester`, named by an
 
 So a plugin may be killed between any two deliveries and goes on from the last one that was written; it keeps no state
 of its own. `read` is called in a worker thread, never twice at once for one unit. Errors: `Unreadable` stops a unit until its files change
-(bad content, no rights); any other OSError is retried with back-off; anything else is a bug of the plugin, stops the
+(bad content) or can be opened (no rights); any other OSError is retried with back-off; anything else is a bug of the plugin, stops the
 unit, is logged with its traceback and shown in the source's state. None of them stops the server or other units.
 """
 

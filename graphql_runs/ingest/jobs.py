@@ -136,4 +136,4 @@ class ReadJob(Job):
             case Outcome.STOPPED:
                 return None
         self.caught_up = True
-        return None
+        return reader.delay or None if outcome is Outcome.FAILED else None

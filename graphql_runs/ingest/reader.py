@@ -28,6 +28,7 @@ _KEPT = 10
 _TEXT = 500
 """Characters of a message that are kept."""
 _BACK_OFF = (0.25, 60.0)
+_RIGHTS_SECONDS = 15.0
 _OLD = 60_000_000
 """Micros after which data is no sign that its run is alive now."""
 
@@ -139,6 +140,8 @@ class Reader:
         except (Passing, OSError) as error:
             outcome, self.error = self._later(str(error)), str(error)
         except Unreadable as error:
+            # Rights may be given without any sign of it in the file.
+            self.delay = _RIGHTS_SECONDS if isinstance(error.__cause__, OSError) else 0.0
             path = error.path or (str(self.unit.files[0]) if self.unit.files else None)
             outcome, self.error = (
                 Outcome.FAILED,

@@ -28,8 +28,8 @@ async def run_logs(store: Store, run: str) -> list[LogFile]:
 def main_log(logs: Sequence[LogFile]) -> LogFile | None:
     """The log that shows what the user's code prints.
 
-    In an Azure ML run: the one with the highest number before its name (`70_driver_log.txt`), `user_logs/std_log.txt` before
-    all, and of several ranks `rank_0` or `worker_0`. Otherwise standard output before other files, standard error and system logs, rank 0 (or none)
+    In an Azure ML run: `user_logs/std_log.txt` before all, then the driver's log (`70_driver_log.txt`), then the one with the
+    highest number before its name, and of several ranks `rank_0` or `worker_0`. Otherwise standard output before other files, standard error and system logs, rank 0 (or none)
     first, then by path.
     """
     azure = [(log, found) for log in logs if (found := _AZURE.search(log.path))]
@@ -39,5 +39,7 @@ def main_log(logs: Sequence[LogFile]) -> LogFile | None:
 
 
 def _azure_rank(path: str, prefix: str | None) -> tuple[int, bool, str]:
-    number = 100 if prefix is None else int(prefix)
+    # Azure's own rule is the highest number, which is the driver's while it runs; once `75_job_post…` is there it would hide
+    # what the user's code printed.
+    number = 101 if prefix is None else 100 if prefix == "70" else int(prefix)
     return -number, _PRIMARY.search(path) is None, path
