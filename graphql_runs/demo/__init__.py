@@ -29,6 +29,7 @@ What it leaves under FOLDER, growing line by line while it runs::
         metrics.csv                         epoch,step,train_loss,val_acc with blanks, as Lightning has it
     jobs/evaluate-<uuid8>/                  the best child's model on noisy test data
         stdout.log, metrics.jsonl, confusion_matrix.json
+    jobs/*/exit_code                        written when the job has ended
 
 Logs and metrics are appended and flushed a line at a time; JSON documents are replaced whole, atomically.
 A child goes NotStarted, Queued, Preparing, Running, Finalizing, then Completed or Failed; SIGINT and SIGTERM

@@ -308,6 +308,8 @@ class Sweep:
             arguments += [f"--{option}", os.path.relpath(path, folder)]
         log = folder / "stdout.log"
         code = process.run(f"graphql_runs.demo.{name}", arguments, folder, log, self._stop)
+        # What a batch script writes last, so that whoever watches the folder knows how the job ended.
+        (folder / "exit_code").write_text(f"{code}\n")
         self._report(f"{folder.name} ended with exit code {code}")
 
     def _move(self, record: RunRecord, status: str) -> None:

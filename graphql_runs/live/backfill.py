@@ -97,7 +97,11 @@ class Backfill:
             for growth in (*entry.metrics, *entry.logs):
                 later.setdefault(growth.id, growth.start)
         found.sort(key=lambda stream: stream.id)
-        ends = [(stream, later.get(stream.id, _end(stream))) for stream in found if stream.id >= (self._start.stream or "")]
+        ends = [
+            (stream, later.get(stream.id, _end(stream)))
+            for stream in found
+            if stream.id >= (self._start.stream or "")
+        ]
         # A metric begins with its first point, so one without any at `n` came later; a log may be empty.
         return [(stream, end) for stream, end in ends if end or isinstance(stream, LogFile)]
 

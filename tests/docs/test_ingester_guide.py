@@ -14,7 +14,9 @@ from graphql_runs.record.recorder import Recorder
 from graphql_runs.store.port import Store
 
 
-async def test_the_ingester_of_the_page_follows_a_file(tmp_path: Path, store: Store, recorder: Recorder) -> None:
+async def test_the_ingester_of_the_page_follows_a_file(
+    tmp_path: Path, store: Store, recorder: Recorder
+) -> None:
     [code] = re.findall(r"```python\n(.*?)```", Path("docs/ingesters.md").read_text(), re.DOTALL)
     page: dict[str, Any] = {"__name__": "page"}
     exec(compile(code, "docs/ingesters.md", "exec"), page)
