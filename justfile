@@ -49,7 +49,7 @@ types:
 
 # The studio's types, with its own compiler.
 studio-types:
-    pytest tests/studio/test_units.py -n 0 --quiet -k types
+    pytest tests/studio/test_units.py -n 0 --quiet -k type
 
 # Do the imports keep to the rooms table?
 rooms:

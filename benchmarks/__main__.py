@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -61,7 +62,8 @@ def main(
     except Wrong as wrong:
         console.print(f"[bold red]wrong:[/] {wrong}", highlight=False)
         raise typer.Exit(1) from wrong
-    out = Console()
+    # A file or a pipe has no width of its own.
+    out = Console() if sys.stdout.isatty() else Console(width=160)
     out.print(
         " · ".join(f"{name} {value}" for name, value in report.machine.items()), highlight=False, style="dim"
     )
@@ -71,7 +73,7 @@ def main(
         style="dim",
     )
     out.print(
-        f"Repeat a workload: {'  '.join(f'just bench {name}' for name in wanted)}",
+        f"Repeat a workload: {'  '.join(f'uv run just bench {name}' for name in wanted)}",
         style="dim",
         highlight=False,
     )

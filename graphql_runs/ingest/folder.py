@@ -31,12 +31,13 @@ class Facts:
     """What is known of a run's folder at one moment. Times are of the files' last changes.
 
     exit_code: the number in the file `exit_code`, with the file's time.
+    newest_path: the file that was changed last; None when no file is left.
     ended:     a unit of the run read a terminal status that the run's own files report.
     """
 
     oldest: Micros
     newest: Micros
-    newest_path: str
+    newest_path: str | None
     exit_code: tuple[int, Micros] | None = None
     ended: bool = False
 
@@ -155,7 +156,11 @@ class FolderRun:
         else:
             at = facts.newest + self._idle
             detail = f"nothing was written for {self._idle // 1_000_000} seconds, and nothing says how the run ended"
-        return [SetStatus(run_id, status, facts.newest_path, at, reported=False, detail=detail)]
+        return [
+            SetStatus(
+                run_id, status, facts.newest_path or str(self.run.path), at, reported=False, detail=detail
+            )
+        ]
 
     def _outdated(self, at: Micros, newest: Micros, recent: bool) -> bool:
         """Whether an exit code of that time belongs to an attempt before the one that writes now."""
@@ -183,7 +188,7 @@ def gather(
     facts = Facts(
         oldest=min(times),
         newest=newest.modified_ns // 1000 if newest else max(times),
-        newest_path=str(newest.path) if newest else str(run.path),
+        newest_path=str(newest.path) if newest else None,
         ended=ended,
     )
     exit_path = run.path / EXIT_FILE

@@ -8,6 +8,7 @@ Looking around is spaced so that it takes at most one part in a hundred of the t
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -16,13 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
-
 from graphql_runs.ingest.api import File, Limits
 from graphql_runs.ingest.scan import Stopped, Walk, Walker, folders_changed, look
 from graphql_runs.ingest.watch import Watch
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _HOT_SECONDS = 60.0
@@ -186,7 +185,7 @@ class Follower:
 
     def _fail(self, reason: str) -> None:
         if self.error != reason:
-            log.warning("a source cannot be read", reason=reason)
+            log.warning("a source cannot be read: reason %s", reason)
         self.error = reason
         self._walk_due = time.monotonic() + self._poll_seconds
         self._folders_due = self._walk_due

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
 from pydantic import BaseModel, ValidationError
 
 from graphql_runs.ingest.api import IDLE_SECONDS, Ingester, Limits
@@ -20,7 +20,7 @@ from graphql_runs.model.source import PluginReport, SourceReport, SourceState
 
 __all__ = ["Host", "SourceConfig", "load_plugins"]
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _DEFAULT = Limits()
 _WORKERS = 8
@@ -118,7 +118,9 @@ class Host:
         return allowed
 
     def _refuse(self, config: SourceConfig, plugin: str, reason: str) -> None:
-        log.error("a plugin does not read a source", plugin=plugin, source=str(config.path), reason=reason)
+        log.error(
+            "a plugin does not read a source: plugin %s, source %s, reason %s", plugin, config.path, reason
+        )
         self._wrong.append(
             SourceReport(
                 os.fspath(config.path),

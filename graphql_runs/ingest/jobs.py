@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -56,6 +56,7 @@ class FolderJob(Job):
         self._known = known
         self._lock = asyncio.Lock()
         self._next = 0.0
+        self._facts: Facts | None = None
 
     async def declare(self) -> None:
         """Make sure that the run is in the store. Raises what a Writer does."""
@@ -90,6 +91,10 @@ class FolderJob(Job):
             self._shared.lookers,
             partial(gather, self._folder, self.run.run, files, self._known(), ended=ended),
         )
+        if facts.newest_path is None and self._facts is not None:
+            # Its files went away: what they said last counts.
+            facts = replace(self._facts, exit_code=facts.exit_code or self._facts.exit_code, ended=ended)
+        self._facts = facts
         await self.run.settle(facts, now())
         return facts
 

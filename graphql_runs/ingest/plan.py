@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import structlog
-
 from graphql_runs.ingest.api import File, Ingester, RunFolder, Skipped, Tree, Unit, Unreadable
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -98,5 +97,7 @@ def _failed(share: Share, error: Exception) -> None:
     if isinstance(error, OSError | Unreadable):
         share.error = str(error)
     else:
-        log.error("a plugin failed", plugin=share.plugin.name, folder=str(share.tree.folder), exc_info=error)
+        log.error(
+            "a plugin failed: plugin %s, folder %s", share.plugin.name, share.tree.folder, exc_info=error
+        )
         share.error = f"{type(error).__name__}: {error}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import overload
 
-import structlog
 from pydantic import BaseModel
 
 from graphql_runs.ingest.api import GROUP, Ingester, Stability
 from graphql_runs.model.source import PluginReport
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 RESERVED = "folder"
 """The name under which the host itself speaks of a source."""
@@ -61,7 +61,10 @@ def load_plugins(allowed: Collection[str] | None = None) -> Plugins:
     for report in plugins.reports:
         if report.error is not None:
             log.error(
-                "a plugin cannot be used", plugin=report.name, package=report.package, error=report.error
+                "a plugin cannot be used: plugin %s, package %s, error %s",
+                report.name,
+                report.package,
+                report.error,
             )
     return plugins
 
@@ -79,7 +82,7 @@ def _load(point: EntryPoint) -> Found:
         problem = _problem(point.name, ingester)
     except Exception as error:
         # Whatever a foreign package does at import must not stop the server.
-        log.debug("a plugin does not load", plugin=point.name, exc_info=True)
+        log.debug("a plugin does not load: plugin %s", point.name, exc_info=True)
         problem = f"{type(error).__name__}: {error}"
         ingester = None
     if problem is not None:

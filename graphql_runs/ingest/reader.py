@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections import deque
@@ -13,15 +14,13 @@ from enum import Enum
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-import structlog
-
 from graphql_runs.ingest.api import Context, Delivery, Ingester, Unit, Unreadable
 from graphql_runs.ingest.writer import Overtaken, Passing, Records, Refusal, Refused, Writer
 from graphql_runs.model.operation import Annotate, LogPoints, LogRows, LogText, RunOperation, SetStatus
 from graphql_runs.model.source import SkippedInput
 from graphql_runs.model.time import Micros, now
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _KEPT = 10
 """Skipped inputs that a unit remembers."""
@@ -150,7 +149,7 @@ class Reader:
         except Refused as error:
             outcome, self.error = Outcome.FAILED, f"{self.unit.key}: {error}"
         except Exception as error:
-            log.exception("a plugin failed", plugin=self.plugin.name, unit=self.unit.key)
+            log.exception("a plugin failed: plugin %s, unit %s", self.plugin.name, self.unit.key)
             outcome, self.error = Outcome.BROKEN, f"{self.unit.key}: {type(error).__name__}: {error}"
         self.outcome = outcome
         return outcome
@@ -168,11 +167,11 @@ class Reader:
         self.delay = min(most, least * 2**self._failures) * random.uniform(0.5, 1.5)
         self._failures += 1
         log.warning(
-            "reading waits",
-            plugin=self.plugin.name,
-            unit=self.unit.key,
-            seconds=round(self.delay, 1),
-            reason=reason,
+            "reading waits: plugin %s, unit %s, seconds %s, reason %s",
+            self.plugin.name,
+            self.unit.key,
+            round(self.delay, 1),
+            reason,
         )
         return Outcome.LATER
 
@@ -242,7 +241,7 @@ class Reader:
 
     def _signs_of_life(self, operations: Sequence[RunOperation]) -> list[RunOperation]:
         """Data counts as a heartbeat when it arrives; of data that has long been there, the file's time is one."""
-        if self.modified_at > now() - _OLD:
+        if not self.modified_at or self.modified_at > now() - _OLD:
             return []
         silent: dict[str, bool] = {}
         for operation in operations:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-import structlog
 from pydantic import BaseModel
 
 from graphql_runs.ingest.api import (
@@ -32,7 +32,7 @@ from graphql_runs.ingest.reader import Reader
 from graphql_runs.ingest.scan import Stopped
 from graphql_runs.model.time import now
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _FRESH = 60_000_000
 """Micros for which a change counts as just made."""
@@ -135,7 +135,7 @@ class Source:
                 return
             except Exception:
                 # A bug of ours; the source is looked at again, and everything else goes on.
-                log.exception("following a source failed", source=str(self.config.path))
+                log.exception("following a source failed: source %s", self.config.path)
                 wait = _ROUND_SECONDS
 
     # What changed

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import structlog
 import watchfiles
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _STEP_MS = 25
 _GATHER_MS = 75
@@ -71,7 +71,7 @@ class Watch:
             # Too many watches, a file system that cannot, a folder that went away: polling goes on.
             reason = f"{type(error).__name__}: {error}"
         if not self._stop.is_set():
-            log.info("changes are not told; the folder is polled", folder=str(self._folder), reason=reason)
+            log.info("changes are not told; the folder is polled: folder %s, reason %s", self._folder, reason)
             self._tell(False, {})
 
     def _tell(self, working: bool, paths: Mapping[str, bool]) -> None:

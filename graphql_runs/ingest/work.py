@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections import deque
 
-import structlog
-
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _SHARE = 4
 """Every so many turns belong to jobs that wait without anything fresh, however much is fresh."""
@@ -92,7 +91,7 @@ class Work:
             delay = await job.perform()
         except Exception:
             # A bug of ours: the job is given up, everything else goes on.
-            log.exception("a job failed", job=repr(job))
+            log.exception("a job failed: job %s", repr(job))
         finally:
             job.running = False
         if job.again or delay == 0:

@@ -7,13 +7,13 @@ folder) the position is read again and reading goes on from the note found there
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import orjson
-import structlog
 
 from graphql_runs.model.errors import (
     AlreadyExists,
@@ -26,7 +26,7 @@ from graphql_runs.model.errors import (
 )
 from graphql_runs.model.operation import DescribeCluster, RunOperation
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _PLACE = re.compile(r"operations\[(\d+)\]")
 _PERMANENT = (InvalidInput, AlreadyExists, LimitExceeded)
@@ -194,7 +194,7 @@ class Writer:
         except Exception as error:
             # A bug of ours or of the plugin's operations. What was written is not known, and the data must not get lost.
             self._next = None
-            log.exception("recording failed", writer=self.name, root=self.root)
+            log.exception("recording failed: writer %s, root %s", self.name, self.root)
             raise Passing(f"{type(error).__name__}: {error}") from error
         except BaseException:
             self._next = None

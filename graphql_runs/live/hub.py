@@ -7,15 +7,14 @@ cursor; so a wait also ends by itself after a while.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-
-import structlog
 
 from graphql_runs.model.errors import RunsError
 from graphql_runs.store.port import Store
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 5.0
 """Seconds after which a waiter looks without having been woken."""
@@ -130,7 +129,7 @@ class Hub:
                         following.cancel()
                         await asyncio.gather(following, return_exceptions=True)
             except (RunsError, StopAsyncIteration) as error:
-                log.warning("the store does not tell changes now", error=str(error))
+                log.warning("the store does not tell changes now: error %s", error)
                 self._ready.set()
                 await asyncio.sleep(_RETRY)
                 self._ring(None)

@@ -16,7 +16,8 @@ class SourceState(StrEnum):
     SCANNING:  what is there is being read.
     FOLLOWING: everything there was is read; changes are taken as they happen.
     RETRYING:  a passing trouble (the store, the file system) is being waited out; nothing is lost.
-    FAILED:    something cannot be read until it changes; `last_error` says what. All the rest goes on.
+    FAILED:    nothing of it can be read until something changes; `last_error` says why. One file among others that cannot be
+               read shows in `last_error` only.
     STOPPED:   the server stopped reading.
     """
 

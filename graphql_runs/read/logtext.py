@@ -29,7 +29,7 @@ class RawLine:
     """The same line goes on in the next piece."""
 
 
-class LogText:
+class LogReader:
     """Reads one log file up to the size that its record had. Keeps the window read last, so that looking around is cheap."""
 
     def __init__(self, store: Store, log: LogFile) -> None:

@@ -23,6 +23,10 @@ _TOKEN = re.compile(
     r"|(?P<plain>[\r\x08])"
     r"|[\x00-\x07\x0b-\x1f\x7f]"
 )
+_COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
+_ERASE = "\x1b[K"
+_UNUSUAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Anything but text and carriage returns."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,39 @@ class _Screen:
             self.rows.append(Row(key))
 
     def write(self, text: str) -> None:
+        """Carry out a line. One that is redrawn again and again, as progress bars are, is not drawn again and again."""
+        text = _COLOURS.sub("", text)
+        if _unusual(text):
+            self._carry_out(text)
+        else:
+            # What is erased to the right of a text hides all that was drawn before it.
+            first, *redrawn = text.split("\r")
+            last = next(
+                (index for index in range(len(redrawn) - 1, -1, -1) if _ERASE in redrawn[index]), None
+            )
+            if last is not None:
+                redrawn = [drawn.replace(_ERASE, "") for drawn in redrawn[last:]]
+                self.rows[self.row].text = ""
+            else:
+                self._carry_out(first)
+            if redrawn:
+                self._overlay(redrawn)
+        for row in self.rows[self.row :]:
+            row.text = row.text.rstrip(" ")
+
+    def _overlay(self, drawn: list[str]) -> None:
+        """Draw texts over each other and over the row, each from the first column on."""
+        row = self.rows[self.row]
+        shown = drawn[-1]
+        longest = max(map(len, drawn))
+        for text in reversed(drawn):
+            if len(shown) == longest:
+                break
+            shown += text[len(shown) :]
+        row.text = shown + row.text[longest:]
+        self.column = len(drawn[-1])
+
+    def _carry_out(self, text: str) -> None:
         place = 0
         for token in _TOKEN.finditer(text):
             if token.start() > place:
@@ -81,8 +118,6 @@ class _Screen:
                 self._sequence(final, token["params"])
         if place < len(text):
             self._put(text[place:])
-        for row in self.rows[self.row :]:
-            row.text = row.text.rstrip(" ")
 
     def _put(self, text: str) -> None:
         row = self.rows[self.row]
@@ -126,3 +161,10 @@ class _Screen:
             row.text = " " * min(self.column + 1, len(row.text)) + row.text[self.column + 1 :]
         elif part == 2:
             row.text = ""
+
+
+def _unusual(text: str) -> bool:
+    """Whether a line holds anything but text, carriage returns, and erasing to the right."""
+    rest = text.replace("\r", "").replace(_ERASE, "")
+    # The regular expression is thorough and slow; most lines need no such look.
+    return not rest.isprintable() and _UNUSUAL.search(rest) is not None

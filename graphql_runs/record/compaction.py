@@ -7,16 +7,15 @@ A merge takes the newest pieces of a stream and goes on to older ones while they
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import structlog
 
 from graphql_runs.model.errors import RunsError
 from graphql_runs.store import segment
 from graphql_runs.store.port import Item, Store
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _BYTES = 1 << 20
 _LOOK_BACK = 4 << 20
@@ -77,7 +76,7 @@ class Compactor:
             try:
                 await self.round()
             except RunsError as error:
-                log.warning("compaction did not finish its round", error=str(error))
+                log.warning("compaction did not finish its round: error %s", error)
 
     async def _merge(self, stream: str) -> bool:
         [end] = await self._store.ends([stream])

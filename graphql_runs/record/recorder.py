@@ -8,11 +8,10 @@ Conflict when another process wrote first, and an answer that needs no commit (a
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-
-import structlog
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound, RunsError
@@ -34,7 +33,7 @@ from graphql_runs.record.request import NewPoints, Recorded, Request, prepare
 from graphql_runs.record.validation import check_name, check_text, check_writer
 from graphql_runs.store.port import Loose, Position, Store, TreeRecord, journal_of
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 _LIMITS = RecordLimits()
 _REMEMBERED_TREES = 256
@@ -270,7 +269,7 @@ class Recorder:
                 requests = await self._commit_some(root, requests)
         except Exception as error:
             # A bug, not bad input: everybody who waits is told, and the next call starts afresh.
-            log.exception("commit failed", root=root)
+            log.exception("commit failed: root %s", root)
             self._trees.pop(root, None)
             while not queue.empty():
                 requests.append(queue.get_nowait())

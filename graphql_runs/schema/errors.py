@@ -10,15 +10,15 @@ INTERNAL                   a bug; the message carries the id that the server's l
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 
-import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from graphql_runs.model.errors import RunsError
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 # How graphql-core 3.3 words it: Variable '$input' has invalid value at .points[0].values: …
 _VARIABLE = re.compile(r"Variable '\$(?P<name>\w+)' has invalid value(?: at (?P<place>[^\s:]+))?:")
@@ -55,7 +55,7 @@ def _extensions(message: str, executing: bool) -> dict[str, object]:
 def _masked(error: GraphQLError, cause: BaseException) -> GraphQLError:
     id = secrets.token_hex(8)
     path = ".".join(map(str, error.path or ()))
-    log.error("internal error", id=id, path=path, exc_info=cause)
+    log.error("internal error: id %s, path %s", id, path, exc_info=cause)
     return _with(error, f"internal error {id}", {"code": "INTERNAL", "id": id})
 
 

@@ -46,7 +46,8 @@ def run(settings: Settings, sources: Sequence[SourceConfig], started: Callable[[
     """Serve until a signal says stop; `started` is given the address once it answers. Raises CommandError."""
     import uvloop
 
-    from graphql_runs.server.process import configure_logging, serve
+    from graphql_runs.server.logs import configure_logging
+    from graphql_runs.server.process import serve
 
     configure_logging(settings.log_level)
     try:
@@ -67,7 +68,7 @@ def schema_text() -> str:
 def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Name, stability, version and description of every ingester that is installed; a broken one says why."""
     from graphql_runs.ingest.plugins import load_plugins
-    from graphql_runs.server.process import configure_logging
+    from graphql_runs.server.logs import configure_logging
 
     configure_logging("critical")
     return [

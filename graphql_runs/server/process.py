@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-import structlog
 import uvicorn
-from structlog.typing import Processor
 
 from graphql_runs.ingest.host import SourceConfig
 from graphql_runs.live.hub import Hub
@@ -103,25 +99,3 @@ async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Ca
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     server.announce = lambda: started(f"http://{host}:{port}")
     await server.serve([bound])
-
-
-def configure_logging(level: str) -> None:
-    """Structured lines on standard error, for people on a terminal and as JSON elsewhere. `level` is a name of logging."""
-    least = getattr(logging, level.upper())
-    processors: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper("iso"),
-    ]
-    if sys.stderr.isatty():
-        processors.append(structlog.dev.ConsoleRenderer())
-    else:
-        processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    structlog.configure(
-        processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(
-        level=max(least, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
-    )

@@ -189,7 +189,7 @@ async def test_rendering_comes_before_filtering(write: Write, store: Store) -> N
 async def test_a_long_search_ends_early_and_says_where(
     write: Write, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "SCAN_BYTES", 70_000)
+    monkeypatch.setattr(rules, "SCAN_BYTES", 20_000)
     log = await write(b"needle\n", b"hay\n" * 200_000, b"needle\n")
     wanted = LineFilter("needle")
     page = await page_lines(store, log, last=2, wanted=wanted)

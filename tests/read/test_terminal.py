@@ -72,6 +72,22 @@ def test_anything_may_be_written(written: str) -> None:
     assert not any(letter in row for row in rows for letter in "\x1b\r\b\n")
 
 
+redrawn = st.lists(
+    st.sampled_from(["a", "bc", "def ", "\r", "\r", "\x1b[K", "\x1b[32m", "\x1b[0m"]), max_size=25
+).map("".join)
+
+
+@given(st.lists(redrawn, min_size=1, max_size=4))
+def test_the_quick_way_of_redrawn_lines_is_the_slow_way(lines: list[str]) -> None:
+    # A bell is shown by nothing, but lines with one are carried out step by step.
+    quick = "\n".join("\r" + line for line in lines)
+    assert shown(quick) == shown("\n".join("\r" + line + "\x07" for line in lines))
+
+
+def test_a_bar_that_was_redrawn_a_million_times() -> None:
+    assert shown("\r".join(f"{n:>7}/1000000" for n in range(1_000_000))) == [" 999999/1000000"]
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs"])))
 def test_plain_text_is_shown_as_it_is(written: str) -> None:
     assert shown(written) == [written]

@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from graphql_runs.model.errors import StoreUnavailable
 from graphql_runs.schema.limits import SchemaLimits
@@ -43,24 +42,29 @@ async def test_variables_that_do_not_fit(api: Api, variables: Any, field: str) -
     assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": field}
 
 
-async def test_what_nobody_foresaw_is_masked_and_logged(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_nobody_foresaw_is_masked_and_logged(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret path /x/y")
 
     monkeypatch.setattr(api.store, "find_runs", broken)
-    with capture_logs() as logs:
-        answer = await api.answer("{ server { version } runs { totalCount } }")
+    answer = await api.answer("{ server { version } runs { totalCount } }")
     [error] = answer["errors"]
     id = error["extensions"]["id"]
     assert error["message"] == f"internal error {id}"
     assert error["extensions"] == {"code": "INTERNAL", "id": id}
     assert error["path"] == ["runs"]
     assert "secret" not in str(answer)
-    [entry] = logs
-    assert (entry["id"], entry["path"], str(entry["exc_info"])) == (id, "runs", "secret path /x/y")
+    [entry] = caplog.records
+    assert entry.args == (id, "runs")
+    assert entry.exc_info
+    assert str(entry.exc_info[1]) == "secret path /x/y"
 
 
-async def test_a_null_that_must_not_be_is_our_fault(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_null_that_must_not_be_is_our_fault(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     await api.create("r1")
 
     async def nothing(_: object, ids: list[str]) -> list[None]:
@@ -72,21 +76,21 @@ async def test_a_null_that_must_not_be_is_our_fault(api: Api, monkeypatch: pytes
         "get",
         lambda kind, ids: nothing(kind, ids) if kind.__name__ == "Experiment" else get(kind, ids),
     )
-    with capture_logs() as logs:
-        error = await api.error('{ run(id: "r1") { experiment { name } } }')
+    error = await api.error('{ run(id: "r1") { experiment { name } } }')
     assert error["extensions"]["code"] == "INTERNAL"
-    assert len(logs) == 1
+    assert len(caplog.records) == 1
 
 
-async def test_errors_for_the_caller_keep_their_code(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_errors_for_the_caller_keep_their_code(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def away(*_: object, **__: object) -> None:
         raise StoreUnavailable("the store is away")
 
     monkeypatch.setattr(api.store, "find_runs", away)
-    with capture_logs() as logs:
-        error = await api.error("{ runs { totalCount } }")
+    error = await api.error("{ runs { totalCount } }")
     assert (error["message"], error["extensions"]) == ("the store is away", {"code": "STORE_UNAVAILABLE"})
-    assert logs == []
+    assert caplog.records == []
 
 
 async def test_one_bad_field_leaves_the_others(api: Api) -> None:

@@ -274,3 +274,17 @@ async def test_the_size_of_a_page_is_a_setting(make_api: MakeApi) -> None:
     api = make_api(SchemaLimits(page=2))
     error = await api.error("{ runs(first: 3) { nodes { id } } }")
     assert "between 0 and 2" in error["message"]
+
+
+async def test_pages_go_on_after_an_infinite_value(api: Api) -> None:
+    for name, value in (("a", "Infinity"), ("b", 1.0), ("c", "-Infinity"), ("d", "NaN"), ("e", 2.0)):
+        await api.record(await api.create(name), points=[{"metric": "loss", "values": [value]}])
+    order = [{"by": {"metric": {"name": "loss"}}}]
+    found: list[str] = []
+    after = None
+    for _ in range(5):
+        page = (await api.ask(PAGE, orderBy=order, first=1, after=after))["runs"]
+        found += [run["name"] for run in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert found == ["c", "b", "e", "a", "d"]
+    assert not page["pageInfo"]["hasNextPage"]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.store.samples import Log, Place, a_run, eventually, share
-
 from graphql_runs.store.port import Store
+from tests.store.samples import Log, Place, a_run, eventually, share
 
 
 def say(text: object) -> None:
@@ -63,7 +62,7 @@ async def main(opener: str, target: str, deed: str, *arguments: str) -> None:
     store = await Place(opener, target).open()
     say("ready")
     try:
-        await DEEDS[deed](store, *arguments)  # type: ignore[operator] # each deed takes its own number of texts
+        await DEEDS[deed](store, *arguments)
     finally:
         await store.close()
     say("done")

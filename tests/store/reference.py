@@ -150,17 +150,6 @@ _NUMBER: dict[Op, Callable[[float, float], bool]] = {
     Op.GT: lambda one, other: one > other,
     Op.GTE: lambda one, other: one >= other,
 }
-_TEXT: dict[Op, Callable[[str, str], bool]] = {
-    Op.EQ: lambda one, other: one == other,
-    Op.NE: lambda one, other: one != other,
-    Op.LT: lambda one, other: one < other,
-    Op.LTE: lambda one, other: one <= other,
-    Op.GT: lambda one, other: one > other,
-    Op.GTE: lambda one, other: one >= other,
-    Op.LIKE: lambda text, like: _like(text, like),
-    Op.ILIKE: lambda text, like: _like(text.translate(_UPPER), like.translate(_UPPER)),
-    Op.CONTAINS: lambda text, part: part.translate(_UPPER) in text.translate(_UPPER),
-}
 
 
 def _like(text: str, like: str) -> bool:
@@ -171,6 +160,19 @@ def _like(text: str, like: str) -> bool:
     )
 
 
+_TEXT: dict[Op, Callable[[str, str], bool]] = {
+    Op.EQ: lambda one, other: one == other,
+    Op.NE: lambda one, other: one != other,
+    Op.LT: lambda one, other: one < other,
+    Op.LTE: lambda one, other: one <= other,
+    Op.GT: lambda one, other: one > other,
+    Op.GTE: lambda one, other: one >= other,
+    Op.LIKE: _like,
+    Op.ILIKE: lambda text, like: _like(text.translate(_UPPER), like.translate(_UPPER)),
+    Op.CONTAINS: lambda text, part: part.translate(_UPPER) in text.translate(_UPPER),
+}
+
+
 def _compare(one: SortValue, other: SortValue, by: Order) -> int:
     if one is None or other is None:
         if one is other:
@@ -179,4 +181,4 @@ def _compare(one: SortValue, other: SortValue, by: Order) -> int:
     left, right = (isinstance(one, str), one), (isinstance(other, str), other)
     if left == right:
         return 0
-    return -1 if (left < right) is not by.descending else 1  # type: ignore[operator] # texts meet texts only
+    return -1 if (left < right) is not by.descending else 1

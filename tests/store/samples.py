@@ -115,7 +115,9 @@ class Log:
         assert entries == points + 1
         read = await read_all(self.store, self.metric.id)
         assert read == [Item(n, n + 1, f"point {n}".encode()) for n in range(points)]
-        assert [item.start for item in await read_all(self.store, journal_of(self.run.root))] == list(range(entries))
+        assert [item.start for item in await read_all(self.store, journal_of(self.run.root))] == list(
+            range(entries)
+        )
         [metric] = await self.store.get(Metric, [self.metric.id])
         [run] = await self.store.get(Run, [self.run.id])
         assert metric is not None
@@ -168,6 +170,6 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 20) -> T:
     """What `look` gives once it is true."""
     async with asyncio.timeout(seconds):
-        while not (found := await look()):
+        while not (found := await look()):  # noqa: ASYNC110  # what is waited for happens in another process
             await asyncio.sleep(0.005)
     return found

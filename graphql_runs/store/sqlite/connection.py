@@ -68,9 +68,12 @@ def number(cursor: apsw.Cursor, query: str, parameters: Sequence[apsw.SQLiteValu
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Raise what SQLite cannot do now as StoreUnavailable, and text that has no UTF-8 as InvalidInput."""
+    """Raise what SQLite cannot do now as StoreUnavailable; a file that is none of its and text that has no UTF-8 as
+    InvalidInput."""
     try:
         yield
+    except apsw.NotADBError as error:
+        raise InvalidInput(f"{path} is not a SQLite database", field="store") from error
     except apsw.Error as error:
         failure = unavailable(path, error)
         if failure is None:

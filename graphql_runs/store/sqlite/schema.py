@@ -203,11 +203,8 @@ def _write_meta(db: apsw.Connection, lock: FileLock, values: dict[str, str | int
 
 
 def _check_header(db: apsw.Connection, path: Path) -> None:
-    try:
-        application, version = db.pragma("application_id"), _version(db)
-        tables = db.execute("SELECT count(*) FROM sqlite_schema").get
-    except apsw.NotADBError as error:
-        raise InvalidInput(f"{path} is not a SQLite database", field="store") from error
+    application, version = db.pragma("application_id"), _version(db)
+    tables = db.execute("SELECT count(*) FROM sqlite_schema").get
     if tables and application != APPLICATION:
         raise InvalidInput(f"{path} is a SQLite database of another program", field="store")
     if version > len(MIGRATIONS):

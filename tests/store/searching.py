@@ -1,0 +1,229 @@
+"""Finding runs, compared with plain Python: the part of the contract that hypothesis drives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphql_runs.model.filter import (
+    And,
+    Attribute,
+    AttributeField,
+    Bag,
+    BagField,
+    Compare,
+    Field,
+    MetricField,
+    Not,
+    Op,
+    Or,
+    Order,
+    RunFilter,
+    Stat,
+    Under,
+)
+from graphql_runs.model.run import Run
+from graphql_runs.model.status import RunStatus
+from graphql_runs.store.port import Batch, Store, TreeRecord
+from tests.store.reference import Sample, matching, ordered
+from tests.store.samples import HOME, Place, a_metric, a_run, entry
+
+TEXTS = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "a%b",
+    "a_b",
+    "Ä",
+    "ä",
+    "日本",
+    "$x",
+    "a.b",
+    "1",
+    "10",
+    "9",
+    "1e1",
+    "-2.5",
+    "inf",
+    "nan",
+    "x\\y",
+]
+KEYS = ["lr", "a.b", "$k", "ключ"]
+METRICS = ["loss", "val/acc", "$m.x"]
+NUMBERS = [-2.5, 0.0, 1.0, 9.0, 10.0, 1e300]
+STRANGE = [float("nan"), float("inf"), float("-inf")]
+
+text = st.sampled_from(TEXTS)
+number = st.sampled_from(NUMBERS)
+some = st.sampled_from([*NUMBERS, *STRANGE, None])
+bag = st.dictionaries(st.sampled_from(KEYS), text, max_size=3)
+time = st.integers(0, 3).map(lambda seconds: seconds * 1_000_000)
+
+
+@st.composite
+def samples(draw: st.DrawFn) -> list[Sample]:
+    """A few runs in trees, with metrics."""
+    found: list[Sample] = []
+    for index in range(draw(st.integers(1, 9))):
+        parent = draw(st.sampled_from([None, None, *(sample.run for sample in found)]))
+        run = a_run(
+            f"r{index}",
+            number=index,
+            name=draw(st.sampled_from(["n", "m", "Ä", "a%b"])),
+            display_name=draw(st.none() | text),
+            kind=draw(st.none() | text),
+            status=draw(st.sampled_from(RunStatus)),
+            created_at=draw(time),
+            started_at=draw(st.none() | time),
+            ended_at=draw(st.none() | time.map(lambda at: at + 3_000_000)),
+            tags=draw(bag),
+            params=draw(bag),
+            properties=draw(bag),
+        )
+        if parent is not None:
+            run = replace(run, parent=parent.id, root=parent.root, depth=parent.depth + 1)
+        names = draw(st.sets(st.sampled_from(METRICS)))
+        metrics = tuple(
+            a_metric(
+                run,
+                name,
+                count=draw(st.integers(1, 3)),
+                last=draw(some),
+                min=draw(st.none() | number),
+                max=draw(st.none() | number),
+            )
+            for name in sorted(names)
+        )
+        found.append(Sample(run, metrics))
+    return found
+
+
+TEXT_FIELDS: list[Field] = [
+    AttributeField(a)
+    for a in (Attribute.NAME, Attribute.DISPLAY_NAME, Attribute.KIND, Attribute.RUN_ID, Attribute.STATUS)
+]
+NUMBER_FIELDS: list[Field] = [
+    *(
+        AttributeField(a)
+        for a in (
+            Attribute.NUMBER,
+            Attribute.CREATED_AT,
+            Attribute.STARTED_AT,
+            Attribute.DURATION,
+            Attribute.DEPTH,
+        )
+    ),
+    *(MetricField(name, stat) for name in METRICS for stat in (Stat.LAST, Stat.MIN, Stat.MAX, Stat.COUNT)),
+]
+BAG_FIELDS: list[Field] = [BagField(bag, key) for bag in Bag for key in KEYS]
+ORDERED = [Op.EQ, Op.NE, Op.LT, Op.LTE, Op.GT, Op.GTE]
+WORDS = [Op.LIKE, Op.ILIKE, Op.CONTAINS]
+patterns = st.sampled_from([*TEXTS, "%", "a%", "_", "A\\_B", "%b", "a\\%b"]).filter(
+    lambda like: not like.endswith("\\")
+)
+
+compares = st.one_of(
+    st.builds(Compare, st.sampled_from(TEXT_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), text),
+    st.builds(Compare, st.sampled_from(TEXT_FIELDS + BAG_FIELDS), st.sampled_from(WORDS), patterns),
+    st.builds(Compare, st.sampled_from(NUMBER_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), number),
+    st.builds(
+        Compare,
+        st.sampled_from(TEXT_FIELDS + BAG_FIELDS),
+        st.sampled_from([Op.IN, Op.NOT_IN]),
+        st.lists(text, max_size=3).map(tuple),
+    ),
+    st.builds(
+        Compare,
+        st.sampled_from(NUMBER_FIELDS),
+        st.sampled_from([Op.IN, Op.NOT_IN]),
+        st.lists(number, max_size=3).map(tuple),
+    ),
+    st.builds(
+        Compare, st.sampled_from(TEXT_FIELDS + NUMBER_FIELDS + BAG_FIELDS), st.just(Op.EXISTS), st.booleans()
+    ),
+)
+unders = st.integers(0, 8).map(lambda index: Under(a_run(f"r{index}").id, a_run("r0").id))
+filters: st.SearchStrategy[RunFilter] = st.recursive(
+    compares | unders,
+    lambda part: st.one_of(
+        st.lists(part, max_size=3).map(lambda parts: And(tuple(parts))),
+        st.lists(part, max_size=3).map(lambda parts: Or(tuple(parts))),
+        part.map(Not),
+    ),
+    max_leaves=6,
+)
+orders = st.lists(
+    st.builds(Order, st.sampled_from(TEXT_FIELDS + NUMBER_FIELDS + BAG_FIELDS), st.booleans(), st.booleans()),
+    max_size=3,
+)
+
+
+async def fill(store: Store, given_samples: Sequence[Sample]) -> None:
+    """One batch a tree."""
+    trees: dict[str, list[Sample]] = {}
+    for sample in given_samples:
+        trees.setdefault(sample.run.root, []).append(sample)
+    for root, members in trees.items():
+        records: list[TreeRecord] = [record for sample in members for record in (sample.run, *sample.metrics)]
+        await store.commit(Batch(root, entry(0), creates=tuple(records)))
+
+
+async def page_through(store: Store, where: RunFilter | None, order: Sequence[Order], size: int) -> list[Run]:
+    """All that match, page by page."""
+    found: list[Run] = []
+    after = None
+    while True:
+        page = await store.find_runs(where, order, after=after, first=size)
+        found += [one.run for one in page]
+        if len(page) < size:
+            return found
+        after = page[-1].key
+
+
+class SearchContract:
+    """`opener` is the function of tests/store/opening.py that opens the store at a path."""
+
+    __test__ = False
+    opener: str
+
+    @settings(max_examples=120, deadline=None)
+    @given(samples(), filters | st.none(), orders, st.integers(1, 4))
+    def test_runs_are_found_as_plain_python_finds_them(
+        self, runs: list[Sample], where: RunFilter | None, order: list[Order], size: int
+    ) -> None:
+        async def search(folder: str) -> None:
+            store = await Place(f"tests.store.opening:{self.opener}", str(Path(folder) / "store")).open()
+            try:
+                await fill(store, runs)
+                expected = [sample.run.id for sample in ordered(matching(runs, where), order)]
+                assert [run.id for run in await page_through(store, where, order, size)] == expected
+                assert await store.count_runs(where) == len(expected)
+                statuses = await store.count_statuses(where)
+                assert sum(statuses.values()) == len(expected)
+            finally:
+                await store.close()
+
+        with TemporaryDirectory() as folder:
+            asyncio.run(search(folder))
+
+    async def test_runs_that_come_while_paging_are_neither_skipped_nor_repeated(self, tmp_path: Path) -> None:
+        store = await Place(f"tests.store.opening:{self.opener}", str(tmp_path / "store")).open()
+        for number in range(0, 20, 2):
+            await fill(store, [Sample(a_run(f"old{number}", number=number))])
+        order = [Order(AttributeField(Attribute.NUMBER), descending=True)]
+        first = await store.find_runs(None, order, first=5)
+        for number in (1, 19, 30):
+            await fill(store, [Sample(a_run(f"new{number}", number=number))])
+        rest = await store.find_runs(None, order, after=first[-1].key, first=50)
+        numbers = [one.run.number for one in (*first, *rest)]
+        assert numbers == [18, 16, 14, 12, 10, 8, 6, 4, 2, 1, 0]
+        in_home = Compare(AttributeField(Attribute.WORKSPACE), Op.EQ, HOME)
+        assert await store.count_runs(in_home) == 13
+        await store.close()
