@@ -171,7 +171,8 @@ async def fill(store: Store, given_samples: Sequence[Sample]) -> None:
     for sample in given_samples:
         trees.setdefault(sample.run.root, []).append(sample)
     for root, members in trees.items():
-        records: list[TreeRecord] = [record for sample in members for record in (sample.run, *sample.metrics)]
+        records: list[TreeRecord] = [sample.run for sample in members]
+        records += [metric for sample in members for metric in sample.metrics]
         await store.commit(Batch(root, entry(0), creates=tuple(records)))
 
 
