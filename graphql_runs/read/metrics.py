@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from graphql_runs.model import ids
+from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import Key
 from graphql_runs.model.points import Points
 from graphql_runs.model.records import Metric
@@ -39,7 +40,9 @@ class MetricChoice:
 
 
 async def page_metrics(store: Store, choice: MetricChoice, *, after: Key | None, first: int) -> list[Metric]:
-    """The first metrics of the choice after a key."""
+    """The first metrics of the choice after a key. Raises InvalidInput (field after) when the key is of another order."""
+    if after is not None and not _fitting(choice, after):
+        raise InvalidInput("after is not a cursor of this list", field="after")
     if choice.names is None and choice.non_finite is None and choice.order is MetricOrder.NAME:
         name = None if after is None else str(after.values[0])
         return await store.list_named(Metric, choice.run, after=name, first=first, contains=choice.contains)
@@ -68,6 +71,15 @@ def metric_key(choice: MetricChoice, metric: Metric) -> Key:
             return Key((metric.first_non_finite_step, metric.name), metric.id)
         case MetricOrder.LAST_AT:
             return Key((metric.last_at, metric.name), metric.id)
+
+
+def _fitting(choice: MetricChoice, key: Key) -> bool:
+    match key.values:
+        case (str(),):
+            return choice.order is MetricOrder.NAME
+        case (int() | float() | None, str()):
+            return choice.order is not MetricOrder.NAME
+    return False
 
 
 async def _chosen(store: Store, choice: MetricChoice) -> AsyncIterator[Metric]:

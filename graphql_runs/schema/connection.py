@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import strawberry
 
 from graphql_runs.model.cursor import decode_page, encode_page
+from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import Key
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.read import records
@@ -15,6 +16,7 @@ from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
 
 T = TypeVar("T")
+V = TypeVar("V", str, int)
 N = TypeVar("N", Workspace, Cluster, Experiment, Metric, LogFile, Artifact)
 
 First = Annotated[int, argument("How many entries the page has at most.")]
@@ -90,6 +92,16 @@ class Connection(Generic[T]):
     total_count: int = field("How many entries the whole list has; counted only when asked for.", _total)
 
 
+def place(kind: type[V], list_name: str, cursor: str | None, field: str = "after") -> V | None:
+    """The one value of a cursor of a list that is sorted by one thing. Raises InvalidInput when it is not of that kind."""
+    if cursor is None:
+        return None
+    match decode_page(list_name, cursor, field=field).values:
+        case [value] if isinstance(value, kind):
+            return value
+    raise InvalidInput(f"{field} is not a cursor of this list", field=field)
+
+
 async def named_page(
     context: Context,
     kind: type[N],
@@ -103,7 +115,7 @@ async def named_page(
     """A page of what belongs to an owner, by name or path."""
     bounded(first, context.limits.page, "first")
     key = f"{kind.__name__}:{owner}"
-    name = None if after is None else str(decode_page(key, after).values[0])
+    name = place(str, key, after)
     found = await records.page(
         context.store, kind, owner, after=name, first=first + 1, contains=contains, prefix=prefix
     )

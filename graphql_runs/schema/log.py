@@ -7,14 +7,14 @@ from urllib.parse import quote
 import strawberry
 
 from graphql_runs.model import records
-from graphql_runs.model.cursor import decode_page, encode_page
+from graphql_runs.model.cursor import encode_page
 from graphql_runs.model.filter import Key
 from graphql_runs.model.records import LogStream
 from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.read.levels import LogLevel
 from graphql_runs.read.lines import Line, LineFilter, LogView, page_lines
 from graphql_runs.schema import enums as enums
-from graphql_runs.schema.connection import Edge, Page, PageInfo
+from graphql_runs.schema.connection import Edge, Page, PageInfo, place
 from graphql_runs.schema.context import Info
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
@@ -105,8 +105,8 @@ async def _lines(
         view,
         first=first,
         last=last,
-        after=_offset(kind, after, "after"),
-        before=_offset(kind, before, "before"),
+        after=place(int, kind, after),
+        before=place(int, kind, before, "before"),
         wanted=LineFilter(contains, None if level is None else frozenset(level)),
     )
 
@@ -121,10 +121,6 @@ async def _lines(
         start=cursor(page.reached) if page.reached is not None and first is None else None,
         end=cursor(page.reached - 1) if page.reached is not None and first is not None else None,
     )
-
-
-def _offset(kind: str, cursor: str | None, field_name: str) -> int | None:
-    return None if cursor is None else int(decode_page(kind, cursor, field=field_name).values[0] or 0)
 
 
 async def _run(root: strawberry.Parent[records.LogFile], info: Info) -> RunRecord | None:

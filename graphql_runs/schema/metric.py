@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import strawberry
 
 from graphql_runs.model import records
-from graphql_runs.model.cursor import decode_page, encode_page
+from graphql_runs.model.cursor import encode_page
 from graphql_runs.model.filter import Key
 from graphql_runs.model.points import Points
 from graphql_runs.model.records import ColumnType, MetricKind
@@ -15,7 +15,7 @@ from graphql_runs.read.charts import ChartKind, chart, chart_columns
 from graphql_runs.read.metrics import page_rows, step_missing
 from graphql_runs.read.series import LEAST_POINTS, SeriesData, XAxis, series
 from graphql_runs.schema import enums as enums
-from graphql_runs.schema.connection import PageInfo
+from graphql_runs.schema.connection import PageInfo, place
 from graphql_runs.schema.context import Info
 from graphql_runs.schema.field import argument, field, optional
 from graphql_runs.schema.limits import bounded
@@ -154,7 +154,8 @@ async def _rows(
     after: Annotated[str | None, argument("Begin after the row with this cursor.")] = None,
 ) -> _Rows:
     bounded(first, info.context.limits.rows, "first")
-    start = 0 if after is None else int(decode_page(f"rows:{root.id}", after).values[0] or 0) + 1
+    last = place(int, f"rows:{root.id}", after)
+    start = 0 if last is None else max(0, last + 1)
     return _Rows(await page_rows(info.context.store, root, start, first), root)
 
 

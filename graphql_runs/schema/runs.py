@@ -10,7 +10,7 @@ import strawberry
 
 from graphql_runs.model.cursor import decode_page, encode_page
 from graphql_runs.model.errors import InvalidInput
-from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Key, Op
+from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Key, Op, Order, SortValue
 from graphql_runs.model.filter import RunFilter as Condition
 from graphql_runs.model.ids import kind_of, metric_id, workspace_id
 from graphql_runs.model.records import Metric, Workspace
@@ -95,7 +95,7 @@ async def run_page(
     bounded(first, context.limits.page, "first")
     order = run_order(order_by)
     kind = f"runs:{hashlib.blake2b(repr((scope, order)).encode(), digest_size=6).hexdigest()}"
-    key = None if after is None else _finite_out(decode_page(kind, after))
+    key = None if after is None else _read(decode_page(kind, after), order)
     where = run_filter(given)
     if where is not None:
         where = await names.resolve(context.store, where, workspace)
@@ -110,7 +110,7 @@ async def run_page(
     await _load_metrics(info, runs)
     return RunPage(
         runs,
-        cursor=lambda index: encode_page(kind, _finite_in(shown[index].key)),
+        cursor=lambda index: encode_page(kind, _written(shown[index].key)),
         has_next=len(found) > first,
         has_previous=after is not None,
         count=lambda: records.count_runs(context.store, where),
@@ -138,8 +138,11 @@ async def _only_workspace(context: Context, given: RunFilter | None) -> str | No
     return found[0].id if len(found) == 1 else None
 
 
-def _finite_in(key: Key) -> Key:
-    """A key whose infinite values are words in a list, since JSON has no infinities, and no other value is a list."""
+_INFINITE = {"inf": math.inf, "-inf": -math.inf}
+
+
+def _written(key: Key) -> Key:
+    """A key for a cursor: infinities are words in a list there, since JSON has none, and no other value is a list."""
     if not any(isinstance(value, float) and math.isinf(value) for value in key.values):
         return key
     words = [
@@ -148,6 +151,16 @@ def _finite_in(key: Key) -> Key:
     return Key(tuple(words), key.id)  # type: ignore[arg-type]  # on its way to JSON
 
 
-def _finite_out(key: Key) -> Key:
-    """The key again."""
-    return Key(tuple([float(value[0]) if isinstance(value, list) else value for value in key.values]), key.id)
+def _read(key: Key, order: Sequence[Order]) -> Key:
+    """The key of a cursor again. Raises InvalidInput when somebody made it up."""
+    values: list[SortValue] = []
+    found: Sequence[object] = key.values
+    for value in found:
+        match value:
+            case [str(word)] if word in _INFINITE:
+                values.append(_INFINITE[word])
+            case None | str() | int() | float():
+                values.append(value)
+    if len(values) != len(order) or len(values) != len(key.values):
+        raise InvalidInput("after is not a cursor of this list", field="after")
+    return Key(tuple(values), key.id)

@@ -298,3 +298,40 @@ async def test_a_live_cursor_is_older_than_what_is_read_with_it(
         data = data[0] if isinstance(data, list) else next(iter(data.values()))
     assert TreeCursor.decode(data["liveCursor"]).n == before
     assert data["description"] == "written meanwhile"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "workspaces(after: $after) { nodes { name } }",
+        'run(id: "r1") { artifacts(after: $after) { nodes { path } } }',
+        'run(id: "r1") { metrics(after: $after) { nodes { name } } }',
+        'run(id: "r1") { metrics(after: $after, orderBy: LAST_AT) { nodes { name } } }',
+        'run(id: "r1") { metric(name: "loss") { rows(after: $after) { start } } }',
+        'run(id: "r1") { log(path: "a.log") { lines(after: $after) { nodes { text } } } }',
+        'run(id: "r1") { log(path: "a.log") { lines(last: 1, before: $after) { nodes { text } } } }',
+    ],
+)
+async def test_made_up_cursors_are_refused(api: Api, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = await api.create("r1")
+    await api.record(id, points=[{"metric": "loss", "values": [1]}], logs=[{"path": "a.log", "text": "x"}])
+    # A cursor of the right list that holds anything at all.
+    monkeypatch.setattr(
+        "graphql_runs.model.cursor._unpack", lambda *_: ["p", 1, Anything(), [{"a": 1}, None], "id"]
+    )
+    error = await api.error(f"query ($after: String!) {{ {field} }}", after="x")
+    assert error["extensions"] == {
+        "code": "BAD_USER_INPUT",
+        "field": "before" if "before" in field else "after",
+    }
+
+
+class Anything(str):
+    """The name of every list."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = str.__hash__

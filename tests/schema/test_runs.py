@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import pytest
 
 from graphql_runs.model import ids
 from graphql_runs.schema.limits import SchemaLimits
+from graphql_runs.schema.scalars import decode_json, encode_json
 from tests.schema.conftest import Api, MakeApi
 
 PAGE = """
@@ -287,3 +289,13 @@ async def test_pages_go_on_after_an_infinite_value(api: Api) -> None:
         found += [run["name"] for run in page["nodes"]]
         info = page["pageInfo"]
     assert found == ["c", "b", "e", "a", "d"]
+
+
+@pytest.mark.parametrize("values", [[{}], [[1]], [["x"]], [], ["a", "b"]])
+async def test_cursors_that_somebody_made_up_are_refused(api: Api, values: Any) -> None:
+    await api.create("a")
+    real = (await api.ask(PAGE, orderBy=BY_NAME))["runs"]["pageInfo"]["endCursor"]
+    parts = decode_json(urlsafe_b64decode(real + "=="))
+    forged = urlsafe_b64encode(encode_json([*parts[:3], values, parts[4]])).decode()
+    error = await api.error(PAGE, orderBy=BY_NAME, after=forged)
+    assert error["extensions"] == {"code": "BAD_USER_INPUT", "field": "after"}

@@ -1,4 +1,5 @@
-"""The contract suite: what every store has to do. A store's tests inherit it, set `__test__` and override `place`:
+"""The contract suite: what every store has to do, but for finding runs, which `searching` has. A store's tests inherit it, set
+`__test__` and override `place`:
 
     class TestMyStore(StoreContract):
         __test__ = True
@@ -13,13 +14,12 @@ from __future__ import annotations
 from tests.store.suite.batches import Batches
 from tests.store.suite.blobs import Blobs
 from tests.store.suite.processes import Processes
-from tests.store.suite.queries import Queries
 from tests.store.suite.records import Records
 from tests.store.suite.streams import Streams
 from tests.store.suite.wakes import Wakes
 
 
-class StoreContract(Records, Queries, Batches, Streams, Wakes, Blobs, Processes):
+class StoreContract(Records, Batches, Streams, Wakes, Blobs, Processes):
     """All of it."""
 
     __test__ = False

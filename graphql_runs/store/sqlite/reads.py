@@ -89,6 +89,8 @@ def ends(cursor: apsw.Cursor, streams: Sequence[str]) -> list[int]:
 
 def read(cursor: apsw.Cursor, stream: str, start: int, end: int | None, limit: int | None) -> list[Item]:
     """See `Store.read`."""
+    if end is not None and end <= start:
+        return []
     # Of the items that begin at or before `start`, only the last can reach beyond it.
     query = f"SELECT max(start) FROM item WHERE stream = {TERM} AND start <= ?"
     first = number(cursor, query, (stream, max(0, start)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.store.samples import Place
 
 from graphql_runs.store.port import Store
+from tests.store.samples import Place
 
 
 class Suite:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.store.samples import HOME, Log, Place, a_log, a_metric, a_run, entry, read_all, save
-from tests.store.suite.base import Suite
 
 from graphql_runs.model.change import Hint
 from graphql_runs.model.errors import Conflict
 from graphql_runs.model.records import LogFile, Metric
 from graphql_runs.model.run import Run
 from graphql_runs.store.port import Append, Batch, Item, Position, Store, journal_of
+from tests.store.samples import HOME, Log, Place, a_log, a_metric, a_run, entry, read_all, save
+from tests.store.suite.base import Suite
 
 RUN, CHILD = a_run("r"), a_run("child", root=a_run("r").id, parent=a_run("r").id, depth=1)
 LOSS, OUT = a_metric(RUN, "loss"), a_log(RUN, "out")

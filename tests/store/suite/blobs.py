@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.store.samples import Place, chunks
-from tests.store.suite.base import Suite
 
 from graphql_runs.model.errors import LimitExceeded, NotFound
 from graphql_runs.store.port import Store
+from tests.store.samples import Place, chunks
+from tests.store.suite.base import Suite
 
 DATA = bytes(range(256)) * 10_000
 
@@ -26,7 +26,9 @@ class Blobs(Suite):
     """See the module."""
 
     async def test_a_blob_by_its_hash(self, store: Store, place: Place) -> None:
-        sha256, size = await store.put_blob(chunks(DATA[:100], b"", DATA[100:2_000_000], DATA[2_000_000:]), limit=10**7)
+        sha256, size = await store.put_blob(
+            chunks(DATA[:100], b"", DATA[100:2_000_000], DATA[2_000_000:]), limit=10**7
+        )
         assert (sha256, size) == (hashlib.sha256(DATA).hexdigest(), len(DATA))
         assert await store.blob_size(sha256) == len(DATA)
         assert await read(store, sha256) == DATA
@@ -36,7 +38,8 @@ class Blobs(Suite):
         await again.close()
 
     @pytest.mark.parametrize(
-        ("start", "end"), [(0, 0), (0, 1), (5, 300), (1 << 20, (1 << 21) + 1), (2_559_999, 2_560_000), (2_559_990, 1 << 40)]
+        ("start", "end"),
+        [(0, 0), (0, 1), (5, 300), (1 << 20, (1 << 21) + 1), (2_559_999, 2_560_000), (2_559_990, 1 << 40)],
     )
     async def test_ranges(self, store: Store, start: int, end: int) -> None:
         sha256, _ = await store.put_blob(chunks(DATA), limit=10**7)
@@ -75,7 +78,9 @@ class Blobs(Suite):
         await store.put_blob(chunks(DATA), limit=10**7)
         assert await read(store, kept[0][0]) == DATA
 
-    @pytest.mark.parametrize("sha256", ["ab" * 32, "", "../../etc/passwd", "AB" * 32, "ab" * 32 + "\n", "é" * 64, "x" * 64])
+    @pytest.mark.parametrize(
+        "sha256", ["ab" * 32, "", "../../etc/passwd", "AB" * 32, "ab" * 32 + "\n", "é" * 64, "x" * 64]
+    )
     async def test_a_blob_that_is_not_there(self, store: Store, sha256: str) -> None:
         assert await store.blob_size(sha256) is None
         with pytest.raises(NotFound):

@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from graphql_runs.model import ids
+from graphql_runs.store.port import Store, journal_of
 from tests.store.samples import Log, Place, a_run, eventually, read_all, save, share
 from tests.store.suite.base import Suite
 from tests.store.suite.wakes import listening
-
-from graphql_runs.model import ids
-from graphql_runs.store.port import Store, journal_of
 
 ROOT = Path(__file__).parents[3]
 

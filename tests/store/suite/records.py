@@ -7,8 +7,6 @@ import math
 from dataclasses import replace
 
 import pytest
-from tests.store.samples import HOME, LAB, Place, a_log, a_metric, a_run, entry, save
-from tests.store.suite.base import Suite
 
 from graphql_runs.model import ids
 from graphql_runs.model.change import Hint
@@ -28,6 +26,8 @@ from graphql_runs.model.records import (
 from graphql_runs.model.run import Goal, Queueing, Run, RunFailure, RunWarning, StatusEvidence
 from graphql_runs.model.status import RunStatus
 from graphql_runs.store.port import Batch, Store
+from tests.store.samples import HOME, LAB, Place, a_log, a_metric, a_run, entry, save
+from tests.store.suite.base import Suite
 
 WORDS = ["a", "B", "b", "a%b", "a_b", "aXb", "ab", "é", "日本", "𝄞", "[z]", "*", "?", "A\\b", "zz"]
 
@@ -126,7 +126,12 @@ class Records(Suite):
 
     async def test_upsert_of_every_kind(self, store: Store) -> None:
         cluster = Cluster(
-            ids.cluster_id(HOME, "gpu"), HOME, "gpu", 1, node_states={"idle": 2}, nodes=(ClusterNode("n0", "idle"),)
+            ids.cluster_id(HOME, "gpu"),
+            HOME,
+            "gpu",
+            1,
+            node_states={"idle": 2},
+            nodes=(ClusterNode("n0", "idle"),),
         )
         experiment = Experiment(LAB, HOME, "lab", 1, tags={"team.a": "x"})
         await store.upsert(cluster, None)
@@ -139,7 +144,8 @@ class Records(Suite):
     async def test_one_of_many_upserts_at_once_wins(self, store: Store) -> None:
         await store.upsert(workspace(), None)
         results = await asyncio.gather(
-            *(store.upsert(workspace(description=str(i)), workspace()) for i in range(20)), return_exceptions=True
+            *(store.upsert(workspace(description=str(i)), workspace()) for i in range(20)),
+            return_exceptions=True,
         )
         assert results.count(None) == 1
         assert all(result is None or isinstance(result, Conflict) for result in results)
@@ -162,7 +168,9 @@ class Records(Suite):
         assert await store.list_named(Metric, "run_unknown", first=4) == []
         assert await store.list_named(Metric, run.id, first=0) == []
 
-    @pytest.mark.parametrize("text", ["b", "A", "%", "_", "a%", "*", "?", "[", "é", "É", "\\", "", "zzz", "日"])
+    @pytest.mark.parametrize(
+        "text", ["b", "A", "%", "_", "a%", "*", "?", "[", "é", "É", "\\", "", "zzz", "日"]
+    )
     async def test_lists_by_part_of_the_name(self, store: Store, text: str) -> None:
         run = a_run("r")
         await save(store, run, *(a_log(run, word) for word in WORDS))
@@ -170,8 +178,12 @@ class Records(Suite):
         folded = text.encode().lower()
         containing = sorted(word for word in WORDS if folded in word.encode().lower())
         starting = sorted(word for word in WORDS if word.startswith(text))
-        assert [log.path for log in await store.list_named(LogFile, run.id, first=99, contains=text)] == containing
-        assert [log.path for log in await store.list_named(LogFile, run.id, first=99, prefix=text)] == starting
+        assert [
+            log.path for log in await store.list_named(LogFile, run.id, first=99, contains=text)
+        ] == containing
+        assert [
+            log.path for log in await store.list_named(LogFile, run.id, first=99, prefix=text)
+        ] == starting
         assert await store.count(LogFile, run.id, contains=text) == len(containing)
         assert await store.count(LogFile, run.id, prefix=text) == len(starting)
         both = [word for word in containing if word.startswith("a")]
@@ -252,7 +264,9 @@ class Records(Suite):
 
     async def test_closing_finishes_what_was_taken(self, store: Store, place: Place) -> None:
         runs = [a_run(f"r{i}") for i in range(50)]
-        saving = [asyncio.create_task(store.commit(Batch(run.root, entry(0), creates=(run,)))) for run in runs]
+        saving = [
+            asyncio.create_task(store.commit(Batch(run.root, entry(0), creates=(run,)))) for run in runs
+        ]
         await asyncio.sleep(0)
         await store.close()
         await asyncio.gather(*saving)

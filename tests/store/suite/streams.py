@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.store.samples import Place, a_run, entry, read_all
-from tests.store.suite.base import Suite
 
 from graphql_runs.store.port import Append, Batch, Item, Store
+from tests.store.samples import Place, a_run, entry, read_all
+from tests.store.suite.base import Suite
 
 RUN = a_run("r")
 STREAM = "metric_stream"
@@ -197,7 +197,9 @@ class Streams(Suite):
         assert await store.fragmented(items=20, first=10) == ["metric_a", "metric_b"]
 
     @settings(
-        max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @given(
         sizes=st.lists(st.integers(1, 4), min_size=1, max_size=12),

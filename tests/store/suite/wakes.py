@@ -7,12 +7,11 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.store.samples import HOME, Place, a_run, entry, eventually, save
-from tests.store.suite.base import Suite
-
 from graphql_runs.model import ids
 from graphql_runs.model.records import Workspace
 from graphql_runs.store.port import Batch, Store
+from tests.store.samples import HOME, Place, a_run, entry, eventually, save
+from tests.store.suite.base import Suite
 
 
 class Heard:
@@ -99,7 +98,9 @@ class Wakes(Suite):
         await save(store, run)
         async with listening(store) as heard:
             await asyncio.gather(
-                store.commit(Batch(run.root, entry(0))), store.commit(Batch(run.root, entry(7))), return_exceptions=True
+                store.commit(Batch(run.root, entry(0))),
+                store.commit(Batch(run.root, entry(7))),
+                return_exceptions=True,
             )
             await store.check()
             await asyncio.sleep(0.02)
