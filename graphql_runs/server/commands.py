@@ -64,6 +64,8 @@ def run(settings: Settings, sources: Sequence[SourceConfig], started: Callable[[
         raise CommandError(error.message) from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         return
+    finally:
+        gc.enable()
 
 
 def schema_text() -> str:

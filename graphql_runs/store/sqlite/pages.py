@@ -140,13 +140,14 @@ def _walks(parts: Sequence[RunFilter], order: Sequence[Order], after: Key | None
 def _walk(parts: Sequence[RunFilter], order: Sequence[Order], after: Key | None) -> Sql:
     by = order[0]
     source, column, conditions = _index(by.field, parts)
-    conditions += [_checked(part, by.field) for part in parts]
-    if after is not None:
-        conditions.append(Sql(f"{column} {'<=' if by.descending else '>='} ?", _bound(after.values[0])))
-        conditions.append(_after(order, after))
-    first = Sql(column)
+    checked = [_checked(part, by.field) for part in parts]
+    if after is None:
+        conditions += [Sql(f"{column} IS NOT NULL"), *checked]
+    else:
+        near = Sql(f"{column} {'<=' if by.descending else '>='} ?", _bound(after.values[0]))
+        conditions += [near, _after(order, after), *(_beside(part, column) for part in checked)]
     ordering = ", ".join(["v0 DESC" if by.descending else "v0", _ordering(order, start=1)])
-    return _select(order, first) + Sql(source) + _where(conditions) + Sql(f" ORDER BY {ordering}")
+    return _select(order, Sql(column)) + Sql(source) + _where(conditions) + Sql(f" ORDER BY {ordering}")
 
 
 def _walk_lacking(parts: Sequence[RunFilter], order: Sequence[Order], after: Key | None) -> Iterator[Sql]:
@@ -172,18 +173,14 @@ def _index(field: Field, parts: Sequence[RunFilter]) -> tuple[str, str, list[Sql
         case AttributeField(attribute):
             column = f"run.{attribute.value}"
             index = _run_index(attribute, parts)
-            return (
-                f" FROM run{f' INDEXED BY {index}' if index else ''}",
-                column,
-                [Sql(f"{column} IS NOT NULL")],
-            )
+            return f" FROM run{f' INDEXED BY {index}' if index else ''}", column, []
         case BagField():
             source = " FROM bag INDEXED BY bag_by_sort CROSS JOIN run ON run.key = bag.run"
             return source, "bag.sort", [key_of(field)]
         case MetricField(_, stat):
             column = f"metric.{stat.value}"
             index = f"metric_by_{stat.value if stat.value in INDEXED_STATS else 'last'}"
-            conditions = [key_of(field), Sql(f"{column} IS NOT NULL")]
+            conditions = [key_of(field)]
             # The index has the experiment too, so that runs of others are passed over without a look at them.
             conditions += [
                 Sql(f"metric.experiment = {TERM}", (experiment,))
@@ -219,6 +216,12 @@ def _checked(part: RunFilter, walked: Field) -> Sql:
         case Compare(BagField() as field, op, operand), BagField() if field == walked:
             return held(field, op, operand)
     return condition(part)
+
+
+def _beside(part: Sql, column: str) -> Sql:
+    """A condition that is checked and not searched by. Of two bounds on one column SQLite takes either, and only the key's is
+    near the next page; a unary plus decides it."""
+    return Sql(part.text.replace(column, f"+{column}"), part.parameters)
 
 
 def _needs_value(part: Compare) -> bool:
