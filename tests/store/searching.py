@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphql_runs.model import ids
 from graphql_runs.model.filter import (
     And,
     Attribute,
@@ -30,9 +32,10 @@ from graphql_runs.model.filter import (
 )
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
+from graphql_runs.store.fields import NUMERIC
 from graphql_runs.store.port import Batch, Store, TreeRecord
 from tests.store.reference import Sample, matching, ordered
-from tests.store.samples import HOME, Place, a_metric, a_run, entry
+from tests.store.samples import HOME, LAB, Place, a_metric, a_run, entry
 
 TEXTS = [
     "",
@@ -54,14 +57,25 @@ TEXTS = [
     "inf",
     "nan",
     "x\\y",
+    "[a]*?",
+    "9007199254740993",
+    "9007199254740992.0",
+    "99999999999999999999",
+    "+.5",
+    "1_0",
+    " 1",
+    "١",
 ]
+EXPERIMENTS = [LAB, ids.experiment_id(HOME, "other")]
 KEYS = ["lr", "a.b", "$k", "ключ"]
 METRICS = ["loss", "val/acc", "$m.x"]
-NUMBERS = [-2.5, 0.0, 1.0, 9.0, 10.0, 1e300]
+NUMBERS = [-2.5, -0.0, 0.0, 1.0, 9.0, 10.0, 1e300]
 STRANGE = [float("nan"), float("inf"), float("-inf")]
+OPERANDS = [*NUMBERS, *STRANGE, 3, 2**53 + 1, 10**400, -(10**20)]
 
 text = st.sampled_from(TEXTS)
 number = st.sampled_from(NUMBERS)
+operand = st.sampled_from(OPERANDS)
 some = st.sampled_from([*NUMBERS, *STRANGE, None])
 bag = st.dictionaries(st.sampled_from(KEYS), text, max_size=3)
 time = st.integers(0, 3).map(lambda seconds: seconds * 1_000_000)
@@ -77,6 +91,9 @@ def samples(draw: st.DrawFn) -> list[Sample]:
             f"r{index}",
             number=index,
             name=draw(st.sampled_from(["n", "m", "Ä", "a%b"])),
+            experiment=draw(st.sampled_from(EXPERIMENTS)),
+            cluster=draw(st.sampled_from([None, "cluster_a", "cluster_b"])),
+            submitted_by=draw(st.none() | text),
             display_name=draw(st.none() | text),
             kind=draw(st.none() | text),
             status=draw(st.sampled_from(RunStatus)),
@@ -95,6 +112,9 @@ def samples(draw: st.DrawFn) -> list[Sample]:
                 run,
                 name,
                 count=draw(st.integers(1, 3)),
+                finite=draw(st.integers(0, 2)),
+                total=draw(number),
+                first_non_finite_step=draw(st.sampled_from([None, 0, 1, 0.5, 2**53 + 1])),
                 last=draw(some),
                 min=draw(st.none() | number),
                 max=draw(st.none() | number),
@@ -105,22 +125,10 @@ def samples(draw: st.DrawFn) -> list[Sample]:
     return found
 
 
-TEXT_FIELDS: list[Field] = [
-    AttributeField(a)
-    for a in (Attribute.NAME, Attribute.DISPLAY_NAME, Attribute.KIND, Attribute.RUN_ID, Attribute.STATUS)
-]
+TEXT_FIELDS: list[Field] = [AttributeField(name) for name in Attribute if name not in NUMERIC]
 NUMBER_FIELDS: list[Field] = [
-    *(
-        AttributeField(a)
-        for a in (
-            Attribute.NUMBER,
-            Attribute.CREATED_AT,
-            Attribute.STARTED_AT,
-            Attribute.DURATION,
-            Attribute.DEPTH,
-        )
-    ),
-    *(MetricField(name, stat) for name in METRICS for stat in (Stat.LAST, Stat.MIN, Stat.MAX, Stat.COUNT)),
+    *(AttributeField(name) for name in sorted(NUMERIC)),
+    *(MetricField(name, stat) for name in METRICS for stat in Stat),
 ]
 BAG_FIELDS: list[Field] = [BagField(bag, key) for bag in Bag for key in KEYS]
 ORDERED = [Op.EQ, Op.NE, Op.LT, Op.LTE, Op.GT, Op.GTE]
@@ -132,7 +140,12 @@ patterns = st.sampled_from([*TEXTS, "%", "a%", "_", "A\\_B", "%b", "a\\%b"]).fil
 compares = st.one_of(
     st.builds(Compare, st.sampled_from(TEXT_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), text),
     st.builds(Compare, st.sampled_from(TEXT_FIELDS + BAG_FIELDS), st.sampled_from(WORDS), patterns),
-    st.builds(Compare, st.sampled_from(NUMBER_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), number),
+    st.builds(Compare, st.sampled_from(NUMBER_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), operand),
+    # What lists of runs are usually narrowed by.
+    st.builds(
+        Compare, st.just(AttributeField(Attribute.EXPERIMENT)), st.just(Op.EQ), st.sampled_from(EXPERIMENTS)
+    ),
+    st.builds(Compare, st.just(AttributeField(Attribute.WORKSPACE)), st.just(Op.EQ), st.just(HOME)),
     st.builds(
         Compare,
         st.sampled_from(TEXT_FIELDS + BAG_FIELDS),
@@ -141,9 +154,9 @@ compares = st.one_of(
     ),
     st.builds(
         Compare,
-        st.sampled_from(NUMBER_FIELDS),
+        st.sampled_from(NUMBER_FIELDS + BAG_FIELDS),
         st.sampled_from([Op.IN, Op.NOT_IN]),
-        st.lists(number, max_size=3).map(tuple),
+        st.lists(operand, max_size=3).map(tuple),
     ),
     st.builds(
         Compare, st.sampled_from(TEXT_FIELDS + NUMBER_FIELDS + BAG_FIELDS), st.just(Op.EXISTS), st.booleans()
@@ -163,6 +176,10 @@ orders = st.lists(
     st.builds(Order, st.sampled_from(TEXT_FIELDS + NUMBER_FIELDS + BAG_FIELDS), st.booleans(), st.booleans()),
     max_size=3,
 )
+
+
+Query = tuple[RunFilter | None, list[Order], int]
+queries: st.SearchStrategy[Query] = st.tuples(filters | st.none(), orders, st.integers(1, 4))
 
 
 async def fill(store: Store, given_samples: Sequence[Sample]) -> None:
@@ -194,20 +211,20 @@ class SearchContract:
     __test__ = False
     opener: str
 
-    @settings(max_examples=120, deadline=None)
-    @given(samples(), filters | st.none(), orders, st.integers(1, 4))
-    def test_runs_are_found_as_plain_python_finds_them(
-        self, runs: list[Sample], where: RunFilter | None, order: list[Order], size: int
-    ) -> None:
+    @settings(max_examples=60, deadline=None)
+    @given(samples(), st.lists(queries, min_size=1, max_size=5))
+    def test_runs_are_found_as_plain_python_finds_them(self, runs: list[Sample], asked: list[Query]) -> None:
         async def search(folder: str) -> None:
             store = await Place(f"tests.store.opening:{self.opener}", str(Path(folder) / "store")).open()
             try:
                 await fill(store, runs)
-                expected = [sample.run.id for sample in ordered(matching(runs, where), order)]
-                assert [run.id for run in await page_through(store, where, order, size)] == expected
-                assert await store.count_runs(where) == len(expected)
-                statuses = await store.count_statuses(where)
-                assert sum(statuses.values()) == len(expected)
+                for where, order, size in asked:
+                    matched = matching(runs, where)
+                    expected = [sample.run.id for sample in ordered(matched, order)]
+                    assert [run.id for run in await page_through(store, where, order, size)] == expected
+                    assert await store.count_runs(where) == len(expected)
+                    statuses = Counter(sample.run.status for sample in matched)
+                    assert await store.count_statuses(where) == statuses
             finally:
                 await store.close()
 
