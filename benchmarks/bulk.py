@@ -43,7 +43,7 @@ class Shape:
 
     @property
     def words(self) -> str:
-        return f"{self.batch:,} points ({self.metrics} metrics × {self.points:,})"
+        return f"{self.batch:,} points a call ({self.metrics} metrics × {self.points:,})"
 
 
 CHECKED = "the count of every metric, and every point of the first one, read back"
@@ -67,7 +67,7 @@ def _over_graphql(bench: Bench, shape: Shape, goal: float) -> list[Figure]:
     parsing: list[float] = []
     store = bench.store()
     with Server(store, bench.environment) as server:
-        for index in bench.rounds(f"W1b: batches of {shape.words} over GraphQL"):
+        for index in bench.rounds(f"W1b: {shape.words} over GraphQL"):
             runs = [create_run(server, f"run-{index}-{writer}") for writer in range(5)]
             scripts = [_bodies(run, shape, values) for run in runs]
             done = bench.load.replay(server.port, scripts[0])
@@ -86,7 +86,7 @@ def _over_graphql(bench: Bench, shape: Shape, goal: float) -> list[Figure]:
         Beside("orjson reading the requests", tuple(parsing)),
     )
     peers = bench.beside("W1b", "points") if shape.batch == 1000 else ()
-    words = f"`record` of {shape.words} over GraphQL"
+    words = shape.words
     return [
         Figure(
             "W1b", f"{words}, one connection", "pts/s", tuple(alone), True, CHECKED, goal, (*limits, *peers)
@@ -124,9 +124,9 @@ def _in_process(bench: Bench, shape: Shape, goal: float) -> Figure:
     values = np.random.default_rng(shape.points).random(shape.batches * shape.points)
     rates = [
         shape.total / asyncio.run(_record(bench.store(), shape, values))
-        for _ in bench.rounds(f"W1b: batches of {shape.words} by the Recorder in process")
+        for _ in bench.rounds(f"W1b: {shape.words}, Recorder in process")
     ]
-    words = f"Recorder in process, batches of {shape.words}"
+    words = f"{shape.words}, Recorder in process"
     return Figure("W1b", words, "pts/s", tuple(rates), True, "the count of every metric", goal)
 
 

@@ -53,10 +53,10 @@ SELECT run.*, metric.last FROM metric CROSS JOIN param ON param.run = metric.run
 
 def page(bench: Bench) -> list[Figure]:
     """W3."""
-    many = bench.size(100_000, 5_000)
+    many = bench.size(100_000, 2_000)
     return [
-        *_pages(bench, bench.size(5_000, 1_000), goal=5, peers=True),
-        *_pages(bench, many, goal=10, deep=bench.size(1000, 50)),
+        *_pages(bench, bench.size(5_000, 500), goal=5, peers=True),
+        *_pages(bench, many, goal=10, deep=bench.size(1000, 20)),
     ]
 
 
@@ -87,7 +87,7 @@ def _pages(
     return [
         Figure(
             workload="W3",
-            what=f"page {place:,} of {PAGE} of {count:,} runs: metric < {BELOW} and param = {OPTIMIZER}, sorted by the metric",
+            what=f"page {place:,} of {count:,} runs, {PAGE} a page: metric < {BELOW}, param = {OPTIMIZER}, by metric",
             unit="ms",
             values=tuple(taken[place]),
             more=False,

@@ -89,6 +89,7 @@ def build_application(rooms: Rooms, settings: Settings) -> Starlette:
             await rooms.store.close()
 
     limits = schema_limits(settings)
+    ours = version("graphql-runs")
 
     def context() -> Context:
         return Context(
@@ -98,7 +99,7 @@ def build_application(rooms: Rooms, settings: Settings) -> Starlette:
             sources=rooms.host.reports,
             plugins=rooms.host.plugins,
             limits=limits,
-            version=version("graphql-runs"),
+            version=ours,
         )
 
     endpoint = Endpoint(build_schema(limits), settings, context, GRAPHIQL)

@@ -80,7 +80,14 @@ async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Ca
             "allow_remote=true says that this is meant",
             field="host",
         )
-    bound = listen(settings.host, settings.port)
+    # Before the store, so that a second server on the port touches nothing.
+    with listen(settings.host, settings.port) as bound:
+        await _serve_on(bound, settings, sources, started)
+
+
+async def _serve_on(
+    bound: socket.socket, settings: Settings, sources: Sequence[SourceConfig], started: Callable[[str], None]
+) -> None:
     store = await open_store(settings.store)
     rooms = build_rooms(store, settings, sources)
     config = uvicorn.Config(

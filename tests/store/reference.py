@@ -136,7 +136,7 @@ def _compares(value: SortValue, text_or_number: bool, op: Op, operand: Operand) 
         return _TEXT[op](value, operand)
     assert not isinstance(operand, tuple)
     number = spells(value) if text_or_number and isinstance(value, str) else value
-    if number is None or math.isnan(operand):
+    if number is None or operand != operand:
         return False
     assert not isinstance(number, str)
     return _NUMBER[op](number, operand)

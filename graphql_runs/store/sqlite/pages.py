@@ -196,7 +196,8 @@ def _index(field: Field, parts: Sequence[RunFilter]) -> tuple[str, str, list[Sql
 def _run_index(attribute: Attribute, parts: Sequence[RunFilter]) -> str | None:
     if attribute is Attribute.CREATED_AT:
         for scope in DATED:
-            if any(_equals(parts, scope)):
+            # Runs without a parent are together in its index, too.
+            if any(_equals(parts, scope)) or Compare(AttributeField(scope), Op.EXISTS, False) in parts:
                 return f"run_by_{scope.value}"
     return f"run_by_{attribute.value}" if attribute in (Attribute.ID, *DATED, *ORDERED) else None
 

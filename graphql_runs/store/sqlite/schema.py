@@ -32,14 +32,15 @@ TABLES: dict[type, str] = {
 """The tables of the kinds that have an owner and a name."""
 
 DATED = (
-    Attribute.WORKSPACE,
-    Attribute.EXPERIMENT,
-    Attribute.CLUSTER,
     Attribute.PARENT,
+    Attribute.CLUSTER,
+    Attribute.EXPERIMENT,
     Attribute.STATUS,
     Attribute.STATUS_CLASS,
+    Attribute.WORKSPACE,
 )
-"""Attributes whose index `run_by_…` goes on with the time of creation: the order in which such lists are shown."""
+"""Attributes whose index `run_by_…` goes on with the time of creation: the order in which such lists are shown.
+The first ones narrow a list most."""
 
 ORDERED = (
     Attribute.RUN_ID,
@@ -54,7 +55,7 @@ ORDERED = (
 )
 """Attributes with an index `run_by_…` of their own."""
 
-OFTEN_MISSING = frozenset(
+NULLABLE = frozenset(
     {
         Attribute.CLUSTER,
         Attribute.PARENT,
@@ -63,11 +64,11 @@ OFTEN_MISSING = frozenset(
         Attribute.STARTED_AT,
         Attribute.ENDED_AT,
         Attribute.DURATION,
+        Attribute.KIND,
+        Attribute.TARGET,
     }
 )
-"""Attributes whose index holds only the runs that have a value."""
-
-NULLABLE = OFTEN_MISSING | {Attribute.KIND, Attribute.TARGET}
+"""Attributes that a run may lack."""
 
 WAITING = 16
 """The index of fragmented streams begins at so many items: below, it would be rewritten for every append."""
@@ -79,8 +80,7 @@ def _column(name: Attribute) -> str:
 
 
 def _run_index(name: Attribute, more: str = "") -> str:
-    where = f" WHERE {name.value} IS NOT NULL" if name in OFTEN_MISSING else ""
-    return f"CREATE INDEX run_by_{name.value} ON run({name.value}{more}){where};"
+    return f"CREATE INDEX run_by_{name.value} ON run({name.value}{more});"
 
 
 def _named_table(table: str) -> str:
