@@ -88,9 +88,13 @@ class Compactor:
             items = items[: -len(group)]
             if len(group) > 1:
                 merged = await asyncio.to_thread(_points if stream.startswith("metric_") else _text, group)
-                if merged is None:
-                    continue
-                done |= await self._store.compact(stream, merged, [(item.start, item.end) for item in group])
+                # Pieces that cannot be joined are taken as they are, so that no later round reads them again.
+                for whole, parts in (
+                    [(merged, group)] if merged is not None else [(item, [item]) for item in group]
+                ):
+                    done |= await self._store.compact(
+                        stream, whole, [(part.start, part.end) for part in parts]
+                    )
         return done
 
 

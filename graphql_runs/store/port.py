@@ -233,7 +233,8 @@ class Store(Protocol):
         ...
 
     async def fragmented(self, *, items: int, after: str | None = None, first: int) -> list[str]:
-        """Streams that have at least so many items waiting to be merged, in order of their names."""
+        """Streams that have at least so many items waiting to be merged, in order of their names. An item waits from its
+        append until a `compact` takes it as a part, also as the only one; large items and entries of journals never wait."""
         ...
 
     async def hints(self, workspace: str, after: int, *, first: int) -> list[Hint]:
