@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TypeVar
 
 from graphql_runs.live.reading import Reading, read_entries
-from graphql_runs.live.update import Gap, LogDelta, MetricDelta, TreeUpdate
+from graphql_runs.live.update import MESSAGE_BYTES, MESSAGE_ROWS, Gap, LogDelta, MetricDelta, TreeUpdate
 from graphql_runs.model.cursor import TreeCursor
 from graphql_runs.model.records import LogFile, Metric
 from graphql_runs.model.run import Run
+from graphql_runs.read.records import every
 from graphql_runs.store.port import Store, journal_of
-
-_ROWS = 65_536
-"""Points of one message, about."""
-_BYTES = 1 << 20
-"""Log bytes of one message, about."""
-_PAGE = 1000
-T = TypeVar("T", Metric, LogFile)
 
 
 class Backfill:
@@ -45,7 +38,7 @@ class Backfill:
             row = self._start.row if stream.id == self._start.stream else 0
             while row < end or (row == end == 0):
                 row = await self._take(stream, row, end)
-                if self._rows >= _ROWS or self._bytes >= _BYTES:
+                if self._rows >= MESSAGE_ROWS or self._bytes >= MESSAGE_BYTES:
                     yield self._message(self._at(stream.id, row), caught_up=False)
                 if end == 0:
                     break
@@ -57,11 +50,11 @@ class Backfill:
     async def _take(self, stream: Metric | LogFile, row: int, end: int) -> int:
         """Read one piece of a stream into the message; gives the row after it."""
         if isinstance(stream, Metric):
-            stop = min(end, row + max(_ROWS - self._rows, 1))
+            stop = min(end, row + max(MESSAGE_ROWS - self._rows, 1))
             self._metrics.append(await self._reading.metric(stream, row, stop))
             self._rows += stop - row if self._reading.points else 1
             return end if not self._reading.points else stop
-        stop = min(end, row + max(_BYTES - self._bytes, 1))
+        stop = min(end, row + max(MESSAGE_BYTES - self._bytes, 1))
         self._logs.append(await self._reading.log(stream, row, stop))
         self._bytes += stop - row
         return stop
@@ -89,9 +82,9 @@ class Backfill:
         found: list[Metric | LogFile] = []
         for run in runs:
             if not scope.metrics.none:
-                found.extend(m for m in await self._named(Metric, run.id) if m.name in scope.metrics)
+                found.extend(m for m in await every(self._store, Metric, run.id) if m.name in scope.metrics)
             if not scope.logs.none:
-                found.extend(f for f in await self._named(LogFile, run.id) if f.path in scope.logs)
+                found.extend(f for f in await every(self._store, LogFile, run.id) if f.path in scope.logs)
         later: dict[str, int] = {}
         for entry in await read_entries(self._store, self._start.root, self._start.n, None):
             for growth in (*entry.metrics, *entry.logs):
@@ -105,19 +98,6 @@ class Backfill:
         # A metric begins with its first point, so one without any at `n` came later; a log may be empty.
         return [(stream, end) for stream, end in ends if end or isinstance(stream, LogFile)]
 
-    async def _named(self, kind: type[T], run: str) -> list[T]:
-        records: list[T] = []
-        while True:
-            after = None if not records else _name(records[-1])
-            page = await self._store.list_named(kind, run, after=after, first=_PAGE)
-            records.extend(page)
-            if len(page) < _PAGE:
-                return records
-
 
 def _end(record: Metric | LogFile) -> int:
     return record.count if isinstance(record, Metric) else record.size
-
-
-def _name(record: Metric | LogFile) -> str:
-    return record.name if isinstance(record, Metric) else record.path

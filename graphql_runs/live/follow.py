@@ -14,7 +14,8 @@ from graphql_runs.live.backfill import Backfill
 from graphql_runs.live.hub import Hub, Signal
 from graphql_runs.live.reading import Reading, read_entries
 from graphql_runs.live.scope import Scope
-from graphql_runs.live.update import Gap, TreeUpdate
+from graphql_runs.live.update import MESSAGE_BYTES, MESSAGE_ROWS, Gap, TreeUpdate
+from graphql_runs.model import ids
 from graphql_runs.model.change import Entry
 from graphql_runs.model.cursor import TreeCursor, WorkspaceCursor
 from graphql_runs.model.errors import InvalidInput
@@ -23,8 +24,6 @@ from graphql_runs.model.status import StatusClass
 from graphql_runs.store.port import Store, journal_of
 
 _ENTRIES = 1024
-_ROWS = 65_536
-_BYTES = 1 << 20
 _ORDER = list(StatusClass)
 
 
@@ -88,14 +87,14 @@ class _Merged:
 
     @property
     def full(self) -> bool:
-        return self.rows >= _ROWS or self.bytes >= _BYTES
+        return self.rows >= MESSAGE_ROWS or self.bytes >= MESSAGE_BYTES
 
     def add(self, entry: Entry) -> None:
         self.entries += 1
         for change in entry.runs:
             self.runs[change.run] = None
         for artifact in entry.artifacts:
-            self.runs["run_" + artifact.split("_")[1]] = None
+            self.runs[ids.run_of(artifact)] = None
         for growths, ranges in ((entry.metrics, self.metrics), (entry.logs, self.logs)):
             for growth in growths:
                 start, _ = ranges.get(growth.id, (growth.start, growth.end))

@@ -8,6 +8,11 @@ from graphql_runs.model.points import Points
 from graphql_runs.model.records import LogFile, Metric
 from graphql_runs.model.run import Run
 
+MESSAGE_ROWS = 65_536
+"""Points of one message, about."""
+MESSAGE_BYTES = 1 << 20
+"""Log bytes of one message, about."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricDelta:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from graphql_runs.model.records import LogFile, LogStream
+from graphql_runs.read.records import every
 from graphql_runs.store.port import Store
 
-_CHUNK = 1000
 # Azure Machine Learning's rule (azureml-core 1.61, `Run._stream_run_output`), anchored to a run's own paths.
 _AZURE = re.compile(r"(?:^|/)(?:user_logs/std_log\D*0*(?:_ps)?\.txt|azureml-logs/(?P<prefix>\d\d).+\.txt)$")
 _PRIMARY = re.compile(r"(?:rank|worker)_0(?!\d)")
@@ -17,12 +17,7 @@ _STREAMS = {LogStream.STDOUT: 0, LogStream.OTHER: 1, LogStream.STDERR: 2, LogStr
 
 async def run_logs(store: Store, run: str) -> list[LogFile]:
     """Every log file of a run, by path."""
-    found: list[LogFile] = []
-    while True:
-        page = await store.list_named(LogFile, run, after=found[-1].path if found else None, first=_CHUNK)
-        found += page
-        if len(page) < _CHUNK:
-            return found
+    return await every(store, LogFile, run)
 
 
 def main_log(logs: Sequence[LogFile]) -> LogFile | None:

@@ -17,7 +17,7 @@ from graphql_runs.model.change import Entry, Growth, Hint, RunChange
 from graphql_runs.model.errors import InvalidInput, NotFound, SequenceConflict, SequenceGap
 from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun, LogText, SetStatus
 from graphql_runs.model.points import Points
-from graphql_runs.model.records import Artifact, Column, ColumnType, LogFile, LogStream, Metric
+from graphql_runs.model.records import Artifact, Column, ColumnType, LogFile, Metric
 from graphql_runs.model.run import Run, StatusEvidence
 from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import Micros
@@ -221,7 +221,7 @@ class Draft:
         data = operation.data
         self._layer.records[id] = replace(
             log,
-            stream=operation.stream or log.stream or LogStream.OTHER,
+            stream=operation.stream or log.stream,
             rank=log.rank if operation.rank is None else operation.rank,
             size=log.size + len(data),
             lines=log.lines + data.count(b"\n"),

@@ -100,8 +100,8 @@ async def test_backfill_then_live(store: Store, recorder: Recorder) -> None:
 async def test_resuming_from_every_cursor_gives_neither_gap_nor_duplicate(
     store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graphql_runs.live.backfill._ROWS", 7)
-    monkeypatch.setattr("graphql_runs.live.backfill._BYTES", 5)
+    monkeypatch.setattr("graphql_runs.live.backfill.MESSAGE_ROWS", 7)
+    monkeypatch.setattr("graphql_runs.live.backfill.MESSAGE_BYTES", 5)
     hub, held = Hub(store), Held()
     await write(recorder, DeclareRun("r", "e", "r", "t"))
     expected: dict[str, list[float]] = {}

@@ -45,7 +45,7 @@ def test_the_log_to_watch_elsewhere() -> None:
 
 
 async def test_all_logs_of_a_run(store: Store, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphql_runs.read.logs._CHUNK", 3)
+    monkeypatch.setattr("graphql_runs.read.records._CHUNK", 3)
     texts = [LogText("run", f"{number}.log", b"x") for number in range(7)]
     await recorder.record("default", [DeclareRun("run", "e", "run", "test"), *texts])
     found = await run_logs(store, ids.run_id(ids.workspace_id("default"), "run"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import PurePosixPath
@@ -236,9 +236,9 @@ def _sort(tree: Tree, file: File, found: Found, folder: PurePosixPath, files: _F
     return True
 
 
-def _recognised(tree: Tree, file: File, test: object) -> bool:
+def _recognised(tree: Tree, file: File, test: Callable[[bytes], bool]) -> bool:
     try:
-        return bool(recognise(tree, file, test))  # type: ignore[arg-type]
+        return recognise(tree, file, test)
     except Unreadable:
         return True  # reading it will say why
     except FileNotFoundError:
