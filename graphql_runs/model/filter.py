@@ -2,7 +2,7 @@
 
 Semantics: a condition is two-valued. A missing value and NaN fail every comparison (`exists: false` is how to ask for
 them), and `Not` negates. Comparisons with params, tags and properties are numeric when the operand is a number, and then
-a value that is not a number fails. Text comparisons are by code point. `LIKE` knows `%` and `_`, with `\\` as escape;
+a value that is not a number fails. An integer operand beyond 64 bits stands for the double nearest to it, an infinity beyond those. Text comparisons are by code point. `LIKE` knows `%` and `_`, with `\\` as escape;
 `ILIKE` and `CONTAINS` ignore the case of ASCII letters (SQLite's rule, so that all stores agree).
 """
 

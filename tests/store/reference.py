@@ -135,6 +135,7 @@ def _compares(value: SortValue, text_or_number: bool, op: Op, operand: Operand) 
         assert isinstance(value, str)
         return _TEXT[op](value, operand)
     assert not isinstance(operand, tuple)
+    operand = _nearest(operand)
     number = spells(value) if text_or_number and isinstance(value, str) else value
     if number is None or operand != operand:
         return False
@@ -150,6 +151,16 @@ _NUMBER: dict[Op, Callable[[float, float], bool]] = {
     Op.GT: lambda one, other: one > other,
     Op.GTE: lambda one, other: one >= other,
 }
+
+
+def _nearest(operand: float) -> float:
+    """What an operand stands for: integers beyond 64 bits are doubles."""
+    if not isinstance(operand, int) or -(2**63) <= operand < 2**63:
+        return operand
+    try:
+        return float(operand)
+    except OverflowError:
+        return math.inf if operand > 0 else -math.inf
 
 
 def _like(text: str, like: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,12 +29,12 @@ from graphql_runs.model.filter import (
     Stat,
     Under,
 )
-from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
 from graphql_runs.store.fields import NUMERIC
-from graphql_runs.store.port import Batch, Store, TreeRecord
+from tests.store.meanings import Meanings
+from tests.store.paging import fill, page_through
 from tests.store.reference import Sample, matching, ordered
-from tests.store.samples import HOME, LAB, Place, a_metric, a_run, entry
+from tests.store.samples import HOME, LAB, Place, a_metric, a_run
 
 TEXTS = [
     "",
@@ -182,34 +181,10 @@ Query = tuple[RunFilter | None, list[Order], int]
 queries: st.SearchStrategy[Query] = st.tuples(filters | st.none(), orders, st.integers(1, 4))
 
 
-async def fill(store: Store, given_samples: Sequence[Sample]) -> None:
-    """One batch a tree."""
-    trees: dict[str, list[Sample]] = {}
-    for sample in given_samples:
-        trees.setdefault(sample.run.root, []).append(sample)
-    for root, members in trees.items():
-        records: list[TreeRecord] = [sample.run for sample in members]
-        records += [metric for sample in members for metric in sample.metrics]
-        await store.commit(Batch(root, entry(0), creates=tuple(records)))
-
-
-async def page_through(store: Store, where: RunFilter | None, order: Sequence[Order], size: int) -> list[Run]:
-    """All that match, page by page."""
-    found: list[Run] = []
-    after = None
-    while True:
-        page = await store.find_runs(where, order, after=after, first=size)
-        found += [one.run for one in page]
-        if len(page) < size:
-            return found
-        after = page[-1].key
-
-
-class SearchContract:
-    """`opener` is the function of tests/store/opening.py that opens the store at a path."""
+class SearchContract(Meanings):
+    """All about finding runs."""
 
     __test__ = False
-    opener: str
 
     @settings(max_examples=60, deadline=None)
     @given(samples(), st.lists(queries, min_size=1, max_size=5))

@@ -111,7 +111,7 @@ class FileLock:
             except OSError as error:
                 raise StoreUnavailable(f"{self._path}.lock cannot be locked: {error.strerror}") from error
             time.sleep(pause)
-            pause = min(pause * 1.2, _LONGEST_PAUSE)
+            pause = min(pause * 1.02, _LONGEST_PAUSE)
 
 
 def refuse_network(path: Path, mounts: str) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from graphql_runs.model.errors import InvalidInput, NotFound, RunsError, StoreUnavailable
+from graphql_runs.model.errors import InvalidInput, LimitExceeded, NotFound, RunsError, StoreUnavailable
 from graphql_runs.model.run import Run
+from graphql_runs.store.port import Append, Batch, Item
 from graphql_runs.store.sqlite import SqliteStore
-from tests.store.samples import Log, a_run, save
+from tests.store.samples import Log, a_run, chunks, entry, save
 
 
 async def filled(path: Path) -> str:
@@ -104,3 +109,103 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
         await save(store, a_run("r"))
     with pytest.raises(StoreUnavailable):
         await store.check()
+
+
+async def test_a_backup_put_in_place_has_another_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    epoch = await filled(path)
+    backup = path.read_bytes()
+    store = await SqliteStore.open(path)
+    assert store.epoch == epoch
+    await store.commit(Log(store, a_run("r")).step(50))
+    await store.close()
+    # Into the same file, so that it is the same inode.
+    path.write_bytes(backup)
+    restored = await SqliteStore.open(path)
+    assert restored.epoch != epoch
+    assert await Log(restored, a_run("r")).check(50) == 50
+    await restored.close()
+
+
+async def test_a_copy_made_while_it_is_open_has_another_epoch(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "runs.sqlite")
+    for name in ("runs.sqlite", "runs.sqlite-wal", "runs.sqlite.lock"):
+        shutil.copy(tmp_path / name, tmp_path / name.replace("runs", "copy"))
+    copy = await SqliteStore.open(tmp_path / "copy.sqlite")
+    assert copy.epoch != store.epoch
+    await copy.close()
+    await store.close()
+
+
+async def test_a_destroyed_page_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    store = await SqliteStore.open(path)
+    run = a_run("r")
+    data = bytes(range(256)) * 400
+    await store.commit(
+        Batch(run.root, entry(0), creates=(run,), appends=(Append("log_x", Item(0, 5, data)),))
+    )
+    await store.close()
+    whole = path.read_bytes()
+    # Somewhere in the middle of the text, where no structure of SQLite's own notices.
+    at = whole.index(data[:1000]) // 4096 * 4096
+    path.write_bytes(whole[: at + 2000] + b"\xff" * 500 + whole[at + 2500 :])
+    store = await SqliteStore.open(path)
+    with pytest.raises(StoreUnavailable, match="damaged"):
+        await store.read("log_x", 0)
+    assert await store.get(Run, [run.id]) == [run]
+    await store.close()
+
+
+READ_ONLY = """
+import asyncio, os, sys
+from pathlib import Path
+from graphql_runs.model.errors import RunsError
+from graphql_runs.store.sqlite import SqliteStore
+if os.geteuid() == 0:
+    os.seteuid(65534)
+async def main():
+    try:
+        await SqliteStore.open(Path(sys.argv[1]))
+    except RunsError as error:
+        print(type(error).__name__, error)
+asyncio.run(main())
+"""
+
+
+def test_a_folder_that_cannot_be_written_is_refused() -> None:
+    # Not below the folder of the tests, which another user cannot enter.
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        for name, words in (
+            ("runs.sqlite", "cannot be written"),
+            ("deeper/runs.sqlite", "cannot be created"),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-c", READ_ONLY, f"{folder}/{name}"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert done.stdout.startswith("InvalidInput")
+            assert folder in done.stdout
+            assert words in done.stdout
+        assert list(Path(folder).iterdir()) == []
+        Path(folder).chmod(0o755)
+
+
+async def test_a_blob_that_was_never_finished_leaves_no_file(tmp_path: Path) -> None:
+    blobs = tmp_path / "runs.sqlite.blobs"
+    blobs.mkdir()
+    old, new = blobs / "unfinished-old", blobs / "unfinished-new"
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    store = await SqliteStore.open(tmp_path / "runs.sqlite")
+    with pytest.raises(LimitExceeded):
+        await store.put_blob(chunks(b"abc"), limit=2)
+    # Another process may still be writing the new one.
+    assert list(blobs.iterdir()) == [new]
+    sha256, _ = await store.put_blob(chunks(b"abc"), limit=3)
+    assert (blobs / sha256[:2] / sha256).read_bytes() == b"abc"
+    await store.close()

@@ -195,6 +195,12 @@ class Streams(Suite):
         assert await store.fragmented(items=20, first=10) == ["metric_a"]
         await write(store, [Item(40 + i, 41 + i, b"x") for i in range(20)], "metric_b", n=63)
         assert await store.fragmented(items=20, first=10) == ["metric_a", "metric_b"]
+        # One that is as good as merged is taken off the list by a merge of itself.
+        alone = covering(9)
+        await write(store, alone, "metric_d", n=83)
+        assert await store.fragmented(items=1, after="metric_b", first=10) == ["metric_d"]
+        assert await store.compact("metric_d", alone[0], ranges(alone))
+        assert await store.fragmented(items=1, after="metric_b", first=10) == []
 
     @settings(
         max_examples=15,
