@@ -205,7 +205,12 @@ class Streams(Suite):
     @settings(
         max_examples=15,
         deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        # One test for every store: the class differs, what is drawn does not.
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.differing_executors,
+        ],
     )
     @given(
         sizes=st.lists(st.integers(1, 4), min_size=1, max_size=12),

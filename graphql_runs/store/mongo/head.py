@@ -1,0 +1,31 @@
+"""The head of a run tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphql_runs.store.mongo.operations import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a tree, as it was read."""
+
+    root: str
+    n: int = 0
+    applied: int = 0
+    turn: int = 0
+    entry: Document | None = None
+    """What is pending; of a head that was read without it, only its kind."""
+
+    @property
+    def applied_turn(self) -> int:
+        """All that was decided up to this turn is applied."""
+        return self.turn if self.entry is None else self.turn - 1
+
+    @staticmethod
+    def of(document: Document) -> Head:
+        """Of its document."""
+        return Head(
+            document["_id"], document["n"], document["applied"], document["turn"], document.get("entry")
+        )

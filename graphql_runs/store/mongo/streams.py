@@ -1,0 +1,167 @@
+"""Streams: items by row, where they end, and which wait to be merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from graphql_runs.model.errors import StoreUnavailable
+from graphql_runs.store.mongo.driver import Driver
+from graphql_runs.store.mongo.head import Head
+from graphql_runs.store.mongo.heads import Heads
+from graphql_runs.store.mongo.layout import item_key, journal_root
+from graphql_runs.store.mongo.operations import Document
+from graphql_runs.store.port import Item
+
+_LOOKS = 5
+"""A hole that is still there after so many looks is one."""
+_BATCH = 100
+_SMALL = 2048
+"""Bytes that an item has at least, about, when guessing how many of them a limit asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    end: int
+    life: int
+
+
+class Streams:
+    """All streams of a store."""
+
+    def __init__(self, driver: Driver, heads: Heads) -> None:
+        self._driver = driver
+        self._heads = heads
+
+    async def ends(self, streams: Sequence[str]) -> list[int]:
+        """See `Store.ends`."""
+        journals = {stream: root for stream in streams if (root := journal_root(stream)) is not None}
+        others = [stream for stream in set(streams) if stream not in journals]
+        roots = set(journals.values())
+        if others and len(set(streams)) > 1:
+            known = await self._driver.find("stream", {"_id": {"$in": others}}, fields=("root",))
+            roots.update(document["root"] for document in known)
+        while True:
+            # All of one moment: that of the heads.
+            heads = await self._heads.get(list(roots)) if roots else {}
+            found = {stream: heads[root].applied for stream, root in journals.items() if root in heads}
+            if others:
+                fields = ("root", "end", "since", "end_before", "since_before")
+                for document in await self._driver.find("stream", {"_id": {"$in": others}}, fields=fields):
+                    end = _end_at(document, heads.get(document["root"]))
+                    if end is None:
+                        break
+                    found[document["_id"]] = end
+                else:
+                    return [found.get(stream, 0) for stream in streams]
+            else:
+                return [found.get(stream, 0) for stream in streams]
+
+    async def read(self, stream: str, start: int, end: int | None, limit: int | None) -> list[Item]:
+        """See `Store.read`."""
+        for _ in range(_LOOKS):
+            bounds = await self._bounds(stream)
+            if bounds is None:
+                return []
+            stop = bounds.end if end is None else min(end, bounds.end)
+            # A hole may have been filled by a merge meanwhile.
+            if (found := await self._read(stream, bounds, max(start, 0), stop, limit)) is not None:
+                return found
+        raise StoreUnavailable(f"the store is damaged: {stream} lacks rows from {start} on")
+
+    async def read_back(self, stream: str, end: int, limit: int) -> list[Item]:
+        """See `Store.read_back`."""
+        for _ in range(_LOOKS):
+            bounds = await self._bounds(stream)
+            if bounds is None or min(end, bounds.end) <= 0:
+                return []
+            if (found := await self._read_back(stream, bounds, min(end, bounds.end), limit)) is not None:
+                return found
+        raise StoreUnavailable(f"the store is damaged: {stream} lacks rows before {end}")
+
+    async def fragmented(self, items: int, after: str | None, first: int) -> list[str]:
+        """See `Store.fragmented`."""
+        if first <= 0:
+            return []
+        query = {"waiting": {"$gte": items}, "_id": {"$gt": after or ""}}
+        found = await self._driver.find("stream", query, fields=("_id",), sort=(("_id", 1),), limit=first)
+        return [document["_id"] for document in found]
+
+    async def _bounds(self, stream: str) -> _Bounds | None:
+        if (root := journal_root(stream)) is not None:
+            head = (await self._heads.get([root])).get(root)
+            return None if head is None else _Bounds(head.applied, 0)
+        found = await self._driver.find_one("stream", {"_id": stream}, fields=("end", "life"))
+        return None if found is None else _Bounds(found["end"], found["life"])
+
+    async def _read(
+        self, stream: str, bounds: _Bounds, start: int, stop: int, limit: int | None
+    ) -> list[Item] | None:
+        """Items without a gap that hold rows `[start, stop)`; None when there is a gap."""
+        if start >= stop:
+            return []
+        low = item_key(stream, bounds.life, start)
+        if start and journal_root(stream) is None:
+            # The item that holds the row may begin before it.
+            query = {"_id": {"$gte": item_key(stream, bounds.life, 0), "$lte": low}, "end": {"$gt": start}}
+            holder = await self._driver.find_one("item", query, fields=("_id",), sort=(("_id", -1),))
+            if holder is None:
+                return None
+            low = holder["_id"]
+        items: list[Item] = []
+        size, at = 0, start
+        query = {"_id": {"$gte": low, "$lt": item_key(stream, bounds.life, stop)}}
+        scan = self._driver.scan("item", query, sort=(("_id", 1),), batch=_batch(limit))
+        async with aclosing(scan) as documents:
+            async for document in documents:
+                if document["end"] <= at:
+                    continue  # covered by the one before
+                if document["start"] > at:
+                    return None
+                items.append(_item(document))
+                at = document["end"]
+                size += len(document["data"])
+                if limit is not None and size >= limit:
+                    return items
+        return items if at >= stop else None
+
+    async def _read_back(self, stream: str, bounds: _Bounds, stop: int, limit: int) -> list[Item] | None:
+        """Items without a gap up to row `stop`, the last first; None when there is a gap."""
+        items: list[Item] = []
+        size, low = 0, stop
+        query = {
+            "_id": {"$gte": item_key(stream, bounds.life, 0), "$lt": item_key(stream, bounds.life, stop)}
+        }
+        scan = self._driver.scan("item", query, sort=(("_id", -1),), batch=_batch(limit))
+        async with aclosing(scan) as documents:
+            async for document in documents:
+                if document["end"] < low:
+                    # Covered by one that begins before it, or there is a gap, which shows in the end.
+                    continue
+                # What this one covers was read too soon.
+                while items and items[-1].end <= document["end"]:
+                    size -= len(items.pop().data)
+                items.append(_item(document))
+                low = document["start"]
+                size += len(document["data"])
+                if size >= limit:
+                    break
+        if not items or (size < limit and low > 0):
+            return None
+        return items[::-1]
+
+
+def _end_at(document: Document, head: Head | None) -> int | None:
+    """Where a stream ended at the turn up to which a head is applied; None when it has grown too often since then."""
+    if head is None or document["since"] <= head.applied_turn:
+        return int(document["end"])
+    return int(document["end_before"]) if document["since_before"] <= head.applied_turn else None
+
+
+def _batch(limit: int | None) -> int:
+    return _BATCH if limit is None else max(2, min(_BATCH, limit // _SMALL))
+
+
+def _item(document: Document) -> Item:
+    return Item(document["start"], document["end"], document["data"], document["mark"])

@@ -1,0 +1,53 @@
+"""The MongoDB store does what every store has to do, on every server that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.store.contract import StoreContract
+from tests.store.mongo.servers import Servers
+from tests.store.samples import Place
+from tests.store.suite.batches import Batches
+from tests.store.suite.blobs import Blobs
+from tests.store.suite.records import Records
+from tests.store.suite.streams import Streams
+from tests.store.suite.wakes import Wakes
+
+OPENER = "tests.store.mongo.opening:mongo"
+
+
+class TestMongomock(Records, Batches, Streams, Wakes, Blobs):
+    """All but the part with other processes, which cannot reach it."""
+
+    __test__ = True
+
+    @pytest.fixture
+    def place(self, servers: Servers) -> Iterator[Place]:
+        with servers.database("mongomock") as target:
+            yield Place(OPENER, target)
+
+
+class OnServer(StoreContract):
+    kind: str
+
+    @pytest.fixture
+    def place(self, servers: Servers) -> Iterator[Place]:
+        with servers.database(self.kind) as target:
+            yield Place(OPENER, target)
+
+
+class TestJavaMemory(OnServer):
+    __test__ = True
+    kind = "java-memory"
+
+
+class TestJavaH2(OnServer):
+    __test__ = True
+    kind = "java-h2"
+
+
+class TestMongo(OnServer):
+    __test__ = True
+    kind = "mongodb"
