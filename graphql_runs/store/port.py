@@ -14,12 +14,17 @@ covers rows `[start, end)`; an append must start where its stream ends. Merging 
 A batch appends exactly one entry, at the end it read; that is the precondition of the whole batch.
 
 **Blobs** are immutable bytes by SHA-256.
+
+**Going away.** A `purge` takes runs away for good, with all that belongs to them; a `trim` forgets the old entries of a
+journal. Neither moves a row: a journal never begins anew, and a stream that is made again after a purge begins at row 0.
+Reading from before the first row that is left gives items from there on.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from graphql_runs.model.change import Hint
@@ -27,6 +32,7 @@ from graphql_runs.model.filter import Key, Order, RunFilter
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
+from graphql_runs.model.time import Micros
 
 Standalone = Workspace | Cluster | Experiment
 TreeRecord = Run | Metric | LogFile | Artifact
@@ -96,6 +102,46 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Purge:
+    """Runs of one tree that go away for good, with their metrics, log files, artifacts and streams, all or nothing.
+
+    root:  the tree.
+    entry: the journal entry that says so, at the row where the writer believes the journal to end, as of a Batch.
+    runs:  server ids, at least one. Runs below them have to be listed too; what is not there (any more) is passed over.
+           With the root among them everything of the tree goes: writer positions and the journal's entries before `entry` too.
+    hints: as of a Batch, so that lists are told. Those of the runs themselves are kept until something newer replaces them.
+    """
+
+    root: str
+    entry: Item
+    runs: tuple[str, ...]
+    hints: tuple[Hint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A stream and the rows `[start, end)` that are left of it."""
+
+    stream: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much a store holds. `records` by kind; `stream_bytes` and `blob_bytes` are of their data alone, `disk_bytes` is all
+    that the store takes up with its indexes, as far as it can tell (else None)."""
+
+    records: Mapping[str, int]
+    streams: int
+    items: int
+    stream_bytes: int
+    blobs: int
+    blob_bytes: int
+    disk_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundRun:
     """A run of a page, with its place in the order asked for."""
 
@@ -120,6 +166,8 @@ class Capabilities:
     """Commits of other processes are noticed without polling by the readers themselves."""
     explain: bool
     """The store can say which indexes a query uses."""
+    backup: bool = False
+    """`backup` works; elsewhere the database's own tools do that."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """For people: journal mode, page size, server version, …"""
 
@@ -201,6 +249,14 @@ class Store(Protocol):
         """1, 2, 3, … per counter; never twice the same, gaps are possible."""
         ...
 
+    async def raise_number(self, counter: str, least: int) -> None:
+        """The numbers of a counter go on after `least`, unless they are further already."""
+        ...
+
+    async def scan(self, kind: type[R], *, after: str | None = None, first: int) -> list[R]:
+        """All records of a kind, in code-point order of their ids, after an id."""
+        ...
+
     # Streams
 
     async def ends(self, streams: Sequence[str]) -> list[int]:
@@ -223,6 +279,14 @@ class Store(Protocol):
         """Where these writers of a tree stand."""
         ...
 
+    async def all_positions(self, root: str, *, after: str | None = None, first: int) -> list[Position]:
+        """The positions of a tree in code-point order of their writers, after a writer."""
+        ...
+
+    async def streams(self, *, after: str | None = None, first: int) -> list[Extent]:
+        """All streams that have or had a row, in code-point order of their names, after a name."""
+        ...
+
     async def commit(self, batch: Batch) -> None:
         """Make a batch durable, then return. Raises Conflict if a precondition failed: nothing of it was written."""
         ...
@@ -235,6 +299,15 @@ class Store(Protocol):
     async def fragmented(self, *, items: int, after: str | None = None, first: int) -> list[str]:
         """Streams that have at least so many items waiting to be merged, in order of their names. An item waits from its
         append until a `compact` takes it as a part, also as the only one; large items and entries of journals never wait."""
+        ...
+
+    async def purge(self, purge: Purge) -> None:
+        """Take runs away for good, then return. Raises Conflict when the journal does not end at `entry.start`: nothing went
+        away then. Ids are free again afterwards; the journal goes on. Blobs are left to `sweep_blobs`."""
+        ...
+
+    async def trim(self, root: str, before: int) -> None:
+        """Forget the entries of a tree's journal before a row (its end at most)."""
         ...
 
     async def hints(self, workspace: str, after: int, *, first: int) -> list[Hint]:
@@ -259,6 +332,23 @@ class Store(Protocol):
 
     def read_blob(self, sha256: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes `[start, end)` of a blob in chunks of at most 1 MiB. Raises NotFound."""
+        ...
+
+    async def sweep_blobs(self, before: Micros) -> int:
+        """Delete blobs that no artifact names and that nobody has put since a time; gives how many. Putting a blob that is
+        there already counts."""
+        ...
+
+    # The whole
+
+    async def sizes(self) -> Sizes:
+        """How much there is; may take a while on a large store."""
+        ...
+
+    async def backup(self, target: Path) -> None:
+        """Write a copy of everything, as of one moment at or after the call, while the store is in use. `target` must not exist;
+        nothing is left there when it fails. Opened as a store the copy has another epoch. Raises InvalidInput where the
+        capabilities say that there is none, or when `target` exists."""
         ...
 
     # Changes
