@@ -36,6 +36,7 @@ class Attribute(StrEnum):
     PARENT = "parent"
     ROOT = "root"
     DEPTH = "depth"
+    TRASHED_AT = "trashed_at"
 
 
 class Stat(StrEnum):

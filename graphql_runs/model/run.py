@@ -63,6 +63,7 @@ class Run:
 
     `id` is the server's, `run_id` the producer's. `workspace`, `experiment`, `cluster`, `parent` and `root` are server
     ids; a root run is its own `root` and has depth 0. A `placeholder` was named as a parent before anything declared it.
+    A run with `trashed_at` is in the trash since then: lists leave it out unless they are asked for it.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Run:
     primary_metric_goal: Goal | None = None
     portal_url: str | None = None
     placeholder: bool = False
+    trashed_at: Micros | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
