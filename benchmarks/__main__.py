@@ -16,29 +16,41 @@ from rich.console import Console
 from benchmarks.bench import Bench
 from benchmarks.bulk import bulk
 from benchmarks.figure import Figure, Report, Wrong
-from benchmarks.history import chart, history
+from benchmarks.history import chart, history, memory
+from benchmarks.large import large
 from benchmarks.machine import disk_folder, environment, machine
+from benchmarks.names import names as wide
 from benchmarks.page import page
 from benchmarks.peers import Peers
 from benchmarks.replay import LoadGenerator
 from benchmarks.start import start
 from benchmarks.stream import stream
 from benchmarks.table import table
+from benchmarks.writers import writers
 
 WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "W1": stream,
     "W1b": bulk,
+    "W1c": writers,
     "W2": history,
     "W2b": chart,
+    "W2c": memory,
     "W3": page,
     "W6": start,
+    "W8": wide,
+    "W9": large,
 }
+ONLY_BY_NAME = {"W9"}
+"""Workloads that take so much disk and time that they run only when asked for."""
 
 
 def main(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]…", help=f"Workloads: {' '.join(WORKLOADS)}; all if none is given."),
+        typer.Argument(
+            metavar="[NAME]…",
+            help=f"Workloads: {' '.join(WORKLOADS)}; if none is given, all but {' '.join(ONLY_BY_NAME)}.",
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option(help="Less of everything and no peers; to see that it runs, not for figures.")
@@ -55,7 +67,8 @@ def main(
     known = {name.lower(): name for name in WORKLOADS}
     if unknown := [name for name in names or [] if name.lower() not in known]:
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(WORKLOADS)}")
-    wanted = [known[name.lower()] for name in names or WORKLOADS]
+    wanted = [known[name.lower()] for name in names or WORKLOADS.keys() - ONLY_BY_NAME]
+    wanted.sort(key=list(WORKLOADS).index)
     console = Console(stderr=True)
     try:
         report = measure(wanted, quick=quick, peers=peers and not quick, console=console)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.figure import Beside
 from benchmarks.peers import Peers
 from benchmarks.replay import LoadGenerator
+from scripts.mongo_java_server.launch import LaunchError, start
 
 REPETITIONS = 3
 
@@ -49,6 +50,21 @@ class Bench:
         folder = self.folder / str(self._stores)
         folder.mkdir()
         return folder / "store.sqlite"
+
+    @contextmanager
+    def mongodb(self) -> Iterator[str | None]:
+        """The address of an empty MongoDB store on mongo-java-server over H2, a stand-in; None where it cannot be run."""
+        file = self.store().with_name("h2")
+        try:
+            server = start("h2", str(file))
+        except LaunchError as error:
+            self.console.print(f"[yellow]no MongoDB stand-in: {error}[/]", highlight=False)
+            yield None
+            return
+        try:
+            yield f"{server.address}/bench"
+        finally:
+            server.kill()
 
     @contextmanager
     def bar(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,14 @@ query ($workspace: String!, $run: String!, $metric: String!, $points: Int!) {
 }
 """
 CHART = 1000
+ROWS = 50_000
+PAGES = """
+query ($workspace: String!, $run: String!, $metric: String!, $first: Int!, $after: String) {
+  workspace(name: $workspace) { run(runId: $run) { metric(name: $metric) {
+    rows(first: $first, after: $after) { steps columns { name values } at pageInfo { endCursor } }
+  } } }
+}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,46 @@ def chart(bench: Bench) -> list[Figure]:
         _chart(bench, bench.size(100_000, 20_000), goal=5, peers=True),
         _chart(bench, bench.size(1_000_000, 100_000), goal=30, peers=False),
     ]
+
+
+def memory(bench: Bench) -> list[Figure]:
+    """W2c."""
+    points = bench.size(1_000_000, 100_000)
+    store = bench.store()
+    with bench.bar(f"W2c: logging {points:,} points", points) as advance:
+        asyncio.run(fill_curve(store, points, advance))
+    drawn = request(READ, workspace=WORKSPACE, run=RUN, metric=METRIC, points=CHART)
+    rises: dict[str, list[float]] = {"chart": [], "rows": []}
+    for _ in bench.rounds(f"W2c: memory while {points:,} points are read"):
+        with Server(store, bench.environment, compact_seconds=0) as server:
+            rises["chart"].append(server.peak_memory(partial(bench.load.replay, server.port, [drawn] * 3)))
+            rises["rows"].append(server.peak_memory(partial(_all_rows, server, points)))
+    return [
+        Figure(
+            "W2c",
+            f"rise of resident memory by {what}",
+            "MiB",
+            tuple(rises[name]),
+            False,
+            "all rows in order" if name == "rows" else "the answers have no errors",
+            100,
+        )
+        for name, what in (
+            ("chart", f"three charts of {CHART:,} of {points:,} points"),
+            ("rows", f"reading all {points:,} points in pages of {ROWS:,} rows"),
+        )
+    ]
+
+
+def _all_rows(server: Server, points: int) -> None:
+    after, seen = None, 0
+    while seen < points:
+        found = server.ask(PAGES, workspace=WORKSPACE, run=RUN, metric=METRIC, first=ROWS, after=after)
+        rows = found["workspace"]["run"]["metric"]["rows"]
+        if rows["steps"] != list(range(seen, seen + len(rows["steps"]))):
+            raise Wrong(f"W2c: the rows from {seen} on are not those that were logged")
+        seen += len(rows["steps"])
+        after = rows["pageInfo"]["endCursor"]
 
 
 def _chart(bench: Bench, points: int, goal: float, *, peers: bool) -> Figure:

@@ -77,15 +77,17 @@ class Connection:
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """How it went. `seconds` is from the first byte of the first request to the last byte of the last answer, over all
-    connections; `latencies` are seconds of each call; `answers` the last answer on each connection."""
+    connections; `latencies` are seconds of each call; `answers` the last answer on each connection, and `each` the seconds
+    that each of them took."""
 
     seconds: float
     latencies: tuple[float, ...]
     answers: tuple[bytes, ...]
+    each: tuple[float, ...]
 
 
-def replay(port: int, scripts: Sequence[Sequence[bytes]]) -> Replayed:
-    """Send each script's requests in order on a connection of its own, all connections at once."""
+def replay(ports: Sequence[int], scripts: Sequence[Sequence[bytes]]) -> Replayed:
+    """Send each script's requests in order on a connection of its own, all connections at once; each to its server."""
     start = threading.Barrier(len(scripts))
     failures: list[BaseException] = []
     begins, ends = [0.0] * len(scripts), [0.0] * len(scripts)
@@ -94,7 +96,7 @@ def replay(port: int, scripts: Sequence[Sequence[bytes]]) -> Replayed:
 
     def one(index: int) -> None:
         try:
-            with Connection(port) as connection:
+            with Connection(ports[index]) as connection:
                 start.wait(_TIMEOUT)
                 before = begins[index] = perf_counter()
                 for body in scripts[index]:
@@ -121,7 +123,8 @@ def replay(port: int, scripts: Sequence[Sequence[bytes]]) -> Replayed:
             (error for error in failures if not isinstance(error, threading.BrokenBarrierError)), failures[0]
         )
     flat = tuple(latency for some in latencies for latency in some)
-    return Replayed(max(ends) - min(begins), flat, tuple(answers))
+    each = tuple(end - begin for begin, end in zip(begins, ends, strict=True))
+    return Replayed(max(ends) - min(begins), flat, tuple(answers), each)
 
 
 class LoadGenerator:
@@ -139,5 +142,9 @@ class LoadGenerator:
         self._pool.shutdown(cancel_futures=True)
 
     def replay(self, port: int, *scripts: Sequence[bytes]) -> Replayed:
+        """`replay` on one server, in the worker process."""
+        return self.replay_each([port] * len(scripts), scripts)
+
+    def replay_each(self, ports: Sequence[int], scripts: Sequence[Sequence[bytes]]) -> Replayed:
         """`replay` in the worker process."""
-        return self._pool.submit(replay, port, scripts).result()
+        return self._pool.submit(replay, ports, scripts).result()

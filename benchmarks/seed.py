@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.server import address_of
 from graphql_runs.model.operation import DeclareRun, LogPoints, RunOperation, SetStatus
 from graphql_runs.model.status import RunStatus
 from graphql_runs.record.recorder import Recorder
-from graphql_runs.store.sqlite import SqliteStore
+from graphql_runs.server.opening import open_store
 
 WORKSPACE = "bench"
 EXPERIMENT = "bench"
@@ -31,9 +32,9 @@ def curve(points: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[
     return steps, values, 1_700_000_000_000_000 + steps * 250_001
 
 
-async def fill_curve(path: Path, points: int, advance: Callable[[int], None]) -> None:
+async def fill_curve(store_at: Path | str, points: int, advance: Callable[[int], None]) -> None:
     """A store with one run whose metric holds `curve(points)`, logged in batches of 1000."""
-    store = await SqliteStore.open(path)
+    store = await open_store(address_of(store_at))
     recorder = Recorder(store)
     try:
         await recorder.record(WORKSPACE, [DeclareRun(RUN, EXPERIMENT, RUN, "benchmark")])
@@ -47,9 +48,9 @@ async def fill_curve(path: Path, points: int, advance: Callable[[int], None]) ->
         await store.close()
 
 
-async def fill_runs(path: Path, runs: RunTraits, advance: Callable[[int], None]) -> None:
+async def fill_runs(store_at: Path | str, runs: RunTraits, advance: Callable[[int], None]) -> None:
     """A store with finished runs that have these traits, each with three metrics and four params."""
-    store = await SqliteStore.open(path)
+    store = await open_store(address_of(store_at))
     recorder = Recorder(store)
     try:
         await recorder.create_experiment(WORKSPACE, EXPERIMENT)

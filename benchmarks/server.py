@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,19 +23,28 @@ _FIRST = request("{ server { version } }")
 
 
 class Server:
-    """`graphql-runs serve` on a store file and a free port of loopback, from the first answer to the end of the block.
+    """`graphql-runs serve` on a store and a free port of loopback, from the first answer to the end of the block.
 
-    `seconds` is how long it took from the start of the process to that answer.
+    store: a file, or the address of another store; then the log is in `folder`, which must be given. `seconds` is how long
+    it took from the start of the process to that answer.
     """
 
-    def __init__(self, store: Path, environment: Mapping[str, str], **settings: str | float) -> None:
+    def __init__(
+        self,
+        store: Path | str,
+        environment: Mapping[str, str],
+        *,
+        folder: Path | None = None,
+        **settings: str | float,
+    ) -> None:
         self.port = free_port()
-        self._log = store.with_suffix(".log")
+        place = folder or Path(store).parent
+        self._log = place / f"server-{self.port}.log"
         command: list[str | Path] = [
             SCRIPT,
             "serve",
             "--store",
-            f"sqlite:///{store}",
+            address_of(store),
             "--port",
             str(self.port),
             "--log-level",
@@ -47,7 +56,7 @@ class Server:
         begin = time.perf_counter()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, cwd=store.parent, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         try:
             self._wait()
@@ -74,6 +83,15 @@ class Server:
         process = psutil.Process(self._process.pid)
         return sum(one.memory_info().rss for one in [process, *process.children(recursive=True)]) / (1 << 20)
 
+    def peak_memory(self, action: Callable[[], object]) -> float:
+        """How far resident memory rises during an action above what it was before, MiB (Linux)."""
+        process = Path("/proc") / str(self._process.pid)
+        # https://docs.kernel.org/filesystems/proc.html: 5 resets the peak to what is resident now.
+        (process / "clear_refs").write_text("5")
+        before = _resident(process, "VmRSS")
+        action()
+        return (_resident(process, "VmHWM") - before) / 1024
+
     def _wait(self) -> None:
         deadline = time.perf_counter() + _PATIENCE
         while self._process.poll() is None and time.perf_counter() < deadline:
@@ -88,6 +106,19 @@ class Server:
     def _end(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def address_of(store: Path | str) -> str:
+    """The address of a store that is given as a file, or as it is."""
+    return f"sqlite:///{store}" if isinstance(store, Path) else store
+
+
+def _resident(process: Path, name: str) -> int:
+    """A line of /proc/PID/status in KiB."""
+    for line in (process / "status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise Wrong(f"this system does not tell {name}")
 
 
 def free_port() -> int:

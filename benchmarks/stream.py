@@ -42,9 +42,9 @@ def stream(bench: Bench) -> list[Figure]:
     with Server(store, bench.environment) as server:
         for index in bench.rounds(f"W1: {steps} record calls of {len(METRICS)} points"):
             run = create_run(server, f"run-{index}")
-            done = bench.load.replay(server.port, _calls(run, values))
+            done = bench.load.replay(server.port, calls_of(run, values))
             reading = bench.load.replay(server.port, [request(READ, run=run, points=max(steps, 4))])
-            _check(server, run, values)
+            check_points(server, run, values)
             calls.append(steps / done.seconds)
             points.append(values.size / (done.seconds + reading.seconds))
             slowest.append(1000 * quantile(done.latencies, 0.99))
@@ -78,7 +78,8 @@ def stream(bench: Bench) -> list[Figure]:
     ]
 
 
-def _calls(run: str, values: NDArray[np.float64]) -> list[bytes]:
+def calls_of(run: str, values: NDArray[np.float64], writer: str = "job") -> list[bytes]:
+    """One `record` request a step; values: shape (metrics, steps)."""
     bodies = []
     for step, column in enumerate(values.T.tolist()):
         points = [
@@ -86,12 +87,13 @@ def _calls(run: str, values: NDArray[np.float64]) -> list[bytes]:
             for metric, value in zip(METRICS, column, strict=True)
         ]
         bodies.append(
-            request(RECORD, input={"run": run, "writer": "job", "sequence": step, "points": points})
+            request(RECORD, input={"run": run, "writer": writer, "sequence": step, "points": points})
         )
     return bodies
 
 
-def _check(server: Server, run: str, values: NDArray[np.float64]) -> None:
+def check_points(server: Server, run: str, values: NDArray[np.float64]) -> None:
+    """Raises Wrong unless the run's metrics are these values."""
     steps = values.shape[1]
     found: list[dict[str, Any]] = server.ask(READ, run=run, points=max(steps, 4))["run"]["metrics"]["nodes"]
     expected = {

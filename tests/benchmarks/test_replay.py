@@ -53,7 +53,7 @@ def http(body: bytes, status: str = "200 OK") -> bytes:
 def test_every_request_of_every_script_is_sent(pieces: int) -> None:
     body = orjson.dumps({"data": {"run": "x" * 300}})
     with answering(http(body), pieces=pieces) as port:
-        done = replay(port, [[request("{ a }")] * 3, [request("{ b }")] * 2])
+        done = replay([port, port], [[request("{ a }")] * 3, [request("{ b }")] * 2])
     assert len(done.latencies) == 5
     assert done.answers == (body, body)
     assert 0 < max(done.latencies) <= done.seconds
@@ -68,4 +68,4 @@ def test_an_error_is_never_counted_as_an_answer(answer: bytes) -> None:
         with Connection(port) as connection, pytest.raises(Wrong, match="the server answered"):
             connection.post(request("{ a }"))
         with pytest.raises(Wrong, match="the server answered"):
-            replay(port, [[request("{ a }")], [request("{ b }")]])
+            replay([port, port], [[request("{ a }")], [request("{ b }")]])
