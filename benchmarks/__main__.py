@@ -26,6 +26,7 @@ from benchmarks.replay import LoadGenerator
 from benchmarks.start import start
 from benchmarks.stream import stream
 from benchmarks.table import table
+from benchmarks.tfevents import tfevents
 from benchmarks.writers import writers
 
 WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
@@ -39,6 +40,7 @@ WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "W6": start,
     "W8": wide,
     "W9": large,
+    "W10": tfevents,
 }
 ONLY_BY_NAME = {"W9"}
 """Workloads that take so much disk and time that they run only when asked for."""
