@@ -172,8 +172,11 @@ def _pages(path: Path) -> int:
     """Bytes of the pages in use, whether in the file or still in the log beside it."""
     import apsw
 
-    with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY) as db:
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
         return int(db.pragma("page_count")) * int(db.pragma("page_size"))
+    finally:
+        db.close()
 
 
 def tables(kinds: Sequence[Kind], a_run: float, a_point: float) -> str:
