@@ -18,6 +18,7 @@ from benchmarks.bulk import bulk
 from benchmarks.figure import Figure, Report, Wrong
 from benchmarks.history import chart, history, memory
 from benchmarks.large import large
+from benchmarks.lines import lines
 from benchmarks.machine import disk_folder, environment, machine
 from benchmarks.names import names as wide
 from benchmarks.page import page
@@ -37,6 +38,7 @@ WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "W2b": chart,
     "W2c": memory,
     "W3": page,
+    "W5b": lines,
     "W6": start,
     "W8": wide,
     "W9": large,

@@ -1,15 +1,15 @@
-"""From events to operations: consecutive points of one tag become one array."""
+"""From events to operations."""
 
 from __future__ import annotations
 
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphql_runs.ingest.api import Limits, Skipped
-from graphql_runs.model.operation import Annotate, LogPoints, LogRows, RunOperation, SetStatus
+from graphql_runs.ingest.gather import Gathered
+from graphql_runs.model.operation import Annotate, RunOperation, SetStatus
 from graphql_runs.model.records import MetricKind
 from graphql_runs.model.status import RunStatus
 from graphql_runs_tensorboard.event import (
@@ -28,22 +28,11 @@ if TYPE_CHECKING:
     from graphql_runs_tensorboard.ingester import TensorboardConfig
 
 _SKIPS = 50
-_POINT_BYTES = 24
 _STATUSES = {
     "SUCCESS": RunStatus.COMPLETED,
     "FAILURE": RunStatus.FAILED,
     "RUNNING": RunStatus.RUNNING,
 }
-
-
-@dataclass(slots=True)
-class _Points:
-    """Points of one metric. Scalars have the one column `value`."""
-
-    kind: MetricKind
-    columns: dict[str, list[Any]] = field(default_factory=dict)
-    steps: list[int] = field(default_factory=list)
-    at: list[int] = field(default_factory=list)
 
 
 class Batch:
@@ -58,10 +47,9 @@ class Batch:
         self._path = path
         self._limits = limits
         self._config = config
-        self._points: dict[tuple[str, MetricKind], _Points] = {}
+        self._points = Gathered(run_id)
         self._others: list[RunOperation] = []
         self._reasons: set[tuple[str, str]] = set()
-        self._bytes = 0
 
     @property
     def empty(self) -> bool:
@@ -71,7 +59,7 @@ class Batch:
     @property
     def full(self) -> bool:
         """Enough for one delivery."""
-        return self._bytes >= self._limits.delivery_bytes
+        return self._points.bytes >= self._limits.delivery_bytes
 
     def skip(self, reason: str, tag: str = "") -> None:
         """Report something that is left out, once for each reason and tag."""
@@ -82,26 +70,18 @@ class Batch:
     def add(self, event: Event) -> None:
         """Take what an event says."""
         at = round(event.wall_time * 1e6)
-        self._bytes += _POINT_BYTES
         for said in event.said:
             self._say(said, event.step, at)
 
     def operations(self) -> Sequence[RunOperation]:
         """Everything that was taken."""
-        found: list[RunOperation] = list(self._others)
-        for (metric, kind), points in self._points.items():
-            if kind is MetricKind.SCALAR:
-                found.append(
-                    LogPoints(self._run_id, metric, points.columns["value"], points.steps, points.at)
-                )
-            else:
-                found.append(LogRows(self._run_id, metric, points.columns, points.steps, points.at, kind))
-        return found
+        return [*self._others, *self._points.operations()]
 
     def _say(self, said: Said, step: int, at: int) -> None:
         match said:
             case Scalar(tag, value):
-                self._row(tag, MetricKind.SCALAR, step, at, value=value)
+                if (name := self._name(tag)) is not None:
+                    self._points.point(name, value, step, at)
             case Text(tag, text):
                 cut = text.encode()[: self._config.text_bytes].decode("utf-8", "ignore")
                 if len(cut) < len(text):
@@ -133,15 +113,12 @@ class Batch:
         self._row(image.tag, MetricKind.IMAGE, step, at, width=image.width, height=image.height, image=shown)
 
     def _row(self, tag: str, kind: MetricKind, step: int, at: int, **values: Any) -> None:
+        if (name := self._name(tag)) is not None:
+            self._points.row(name, values, step, at, kind)
+
+    def _name(self, tag: str) -> str | None:
         name = self._prefix + tag
-        if not name or len(name.encode()) > self._limits.name_bytes:
-            self.skip("a tag that is empty or too long", tag)
-            return
-        points = self._points.get((name, kind))
-        if points is None:
-            points = self._points[name, kind] = _Points(kind, {column: [] for column in values})
-        for column, value in values.items():
-            points.columns[column].append(value)
-            self._bytes += len(value) if isinstance(value, str) else 8
-        points.steps.append(step)
-        points.at.append(at)
+        if name and len(name.encode()) <= self._limits.name_bytes:
+            return name
+        self.skip("a tag that is empty or too long", tag)
+        return None

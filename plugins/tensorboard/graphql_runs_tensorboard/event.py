@@ -14,8 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from graphql_runs_tensorboard.tensor import Tensor, tensor
-from graphql_runs_tensorboard.wire import (
+from graphql_runs.ingest.wire import (
     Malformed,
     Value,
     content,
@@ -27,6 +26,7 @@ from graphql_runs_tensorboard.wire import (
     varints,
     whole,
 )
+from graphql_runs_tensorboard.tensor import Tensor, tensor
 
 _MOST_ELEMENTS = 1 << 20
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"

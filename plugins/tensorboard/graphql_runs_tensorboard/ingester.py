@@ -20,7 +20,9 @@ class TensorboardConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     record_bytes: int = Field(default=64 << 20, ge=1, description="A longer record is left out.")
-    image_bytes: int = Field(default=256 << 10, ge=0, description="A larger picture is left out; 0 leaves out all.")
+    image_bytes: int = Field(
+        default=256 << 10, ge=0, description="A larger picture is left out; 0 leaves out all."
+    )
     text_bytes: int = Field(default=64 << 10, ge=0, description="A longer text is cut.")
 
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from graphql_runs.ingest.api import Context, Delivery
 from graphql_runs.ingest.files import Mark, open_file, size_of
+from graphql_runs.ingest.wire import Malformed
 from graphql_runs_tensorboard.batch import Batch
 from graphql_runs_tensorboard.event import event
 from graphql_runs_tensorboard.names import begun
 from graphql_runs_tensorboard.record import records
-from graphql_runs_tensorboard.wire import Malformed
 
 if TYPE_CHECKING:
     from graphql_runs_tensorboard.ingester import TensorboardConfig

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphql_runs_tensorboard.wire import (
+from graphql_runs.ingest.wire import (
     FIXED32,
     FIXED64,
     Malformed,

@@ -11,10 +11,10 @@ from tempfile import NamedTemporaryFile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphql_runs.ingest.wire import Malformed, fields
 from graphql_runs_tensorboard.event import event
 from graphql_runs_tensorboard.record import masked_crc, records
 from graphql_runs_tensorboard.tensor import tensor
-from graphql_runs_tensorboard.wire import Malformed, fields
 
 
 def framed(data: bytes) -> bytes:

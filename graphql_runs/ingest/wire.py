@@ -1,4 +1,4 @@
-"""Protocol buffers as far as event files need them: fields of a message by number, without generated code.
+"""Protocol buffers as far as readers of foreign files need them: fields of a message by number, without generated code.
 
 Format: https://protobuf.dev/programming-guides/encoding/. Unknown fields are passed over, as a reader has to.
 """
