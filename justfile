@@ -45,7 +45,7 @@ lint:
 # mypy --strict; the plugin packages by the name they are installed under.
 types:
     mypy
-    mypy --package graphql_runs_text --package graphql_runs_tabular --package graphql_runs_azureml --package graphql_runs_tensorboard --package graphql_runs_wandb
+    mypy --package graphql_runs_text --package graphql_runs_tabular --package graphql_runs_azureml --package graphql_runs_tensorboard --package graphql_runs_wandb --package graphql_runs_mlflow
 
 # The studio's types, with its own compiler.
 studio-types:

@@ -1,0 +1,122 @@
+"""Where the file store keeps what, and which folders are its runs.
+
+    <store>/<experiment id>/meta.yaml
+    <store>/<experiment id>/<run id>/{meta.yaml, metrics/<key>, params/<key>, tags/<key>, artifacts/…}
+
+Keys may hold slashes, and are folders then. Format: mlflow/store/tracking/file_store.py (https://github.com/mlflow/mlflow), versions 1 to 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+import yaml
+
+from graphql_runs.ingest.api import File, RunFolder, Tree, Unreadable
+from graphql_runs.ingest.files import open_file, recognise
+
+META = "meta.yaml"
+PARENT = PurePosixPath("tags/mlflow.parentRunId")
+_META_BYTES = 64 << 10
+Meta: TypeAlias = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run of the store. `experiment` is the experiment's name, `parent` the producer id of its parent."""
+
+    folder: PurePosixPath
+    run_id: str
+    experiment: str
+    parent: str | None
+
+
+def parse_meta(data: bytes) -> Meta | None:
+    """The document of a meta.yaml; None when it is none. Nothing but plain values is made of it."""
+    try:
+        found = yaml.load(data, Loader=_Loader)  # a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class _Loader(yaml.SafeLoader):
+    """Times and numbers stay what they are written as; aliases, which can blow up, are errors."""
+
+    def compose_node(self, parent: object, index: object) -> object:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not taken")
+        return super().compose_node(parent, index)  # type: ignore[no-untyped-call] # PyYAML ships no types for it
+
+
+def read_meta(tree: Tree, path: PurePosixPath) -> Meta | None:
+    """A meta.yaml as it is now; None when it is gone or is none."""
+    try:
+        with open_file(tree.folder, path) as file:
+            return parse_meta(file.read(_META_BYTES) or b"")
+    except (OSError, Unreadable):
+        return None
+
+
+def find_runs(tree: Tree) -> dict[PurePosixPath, FoundRun]:
+    """The runs of every file store in a tree, by their folder."""
+    files = {
+        file.path: file for file in tree.files if file.path.name == META or file.path.match(f"*/{PARENT}")
+    }
+    found: dict[PurePosixPath, FoundRun] = {}
+    for path, file in files.items():
+        folder = path.parent
+        above = files.get(folder.parent / META)
+        if path.name != META or above is None or folder == folder.parent:
+            continue
+        run, experiment = _recognised(tree, file, _run_id), _recognised(tree, above, _experiment_name)
+        if run and experiment:
+            tag = files.get(folder / PARENT)
+            parent = None if tag is None else _recognised(tree, tag, _word)
+            found[folder] = FoundRun(folder, run, experiment, parent or None)
+    return found
+
+
+def root_of(run: FoundRun, by_id: Mapping[str, FoundRun]) -> str:
+    """The root of a run's tree. A parent that is not there is the root as far as anybody knows."""
+    seen = {run.run_id}
+    while run.parent is not None and run.parent not in seen:
+        seen.add(run.parent)
+        above = by_id.get(run.parent)
+        if above is None:
+            return run.parent
+        run = above
+    return run.run_id
+
+
+def run_folders(found: Mapping[PurePosixPath, FoundRun]) -> list[RunFolder]:
+    """The runs as the host wants them."""
+    by_id = {run.run_id: run for run in found.values()}
+    return [RunFolder(run.folder, run.run_id, root_of(run, by_id)) for run in found.values()]
+
+
+def _recognised(tree: Tree, file: File, test: object) -> str:
+    try:
+        word = recognise(tree, file, test, _META_BYTES)  # type: ignore[arg-type] # one of the three below
+    except (OSError, Unreadable):
+        return ""
+    return str(word)
+
+
+def _run_id(data: bytes) -> str:
+    meta = parse_meta(data) or {}
+    found = meta.get("run_id") or meta.get("run_uuid")
+    return found if isinstance(found, str) else ""
+
+
+def _experiment_name(data: bytes) -> str:
+    meta = parse_meta(data) or {}
+    name = meta.get("name")
+    return str(name) if "experiment_id" in meta and name is not None and "run_id" not in meta else ""
+
+
+def _word(data: bytes) -> str:
+    return data.decode("utf-8", "replace").strip()[:256]
