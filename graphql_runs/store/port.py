@@ -71,7 +71,7 @@ class Append:
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far one writer has come in one run tree: the number and the content hash of its last batch, and a note of its
-    own (an ingester's checkpoint). `writer` is unique within the tree."""
+    own (an ingester's checkpoint). `writer` is unique within the tree and not empty."""
 
     writer: str
     sequence: int
@@ -107,8 +107,9 @@ class Purge:
 
     root:  the tree.
     entry: the journal entry that says so, at the row where the writer believes the journal to end, as of a Batch.
-    runs:  server ids, at least one. Runs below them have to be listed too; what is not there (any more) is passed over.
-           With the root among them everything of the tree goes: writer positions and the journal's entries before `entry` too.
+    runs:  server ids, at least one. Runs below them have to be listed too; what is not in the tree (any more) is passed over.
+           With the root among them everything of the tree goes, its other runs, writer positions and the journal's entries
+           before `entry` too.
     hints: as of a Batch, so that lists are told. Those of the runs themselves are kept until something newer replaces them.
     """
 
@@ -229,6 +230,12 @@ class Store(Protocol):
         """A page of the runs that match, by keyset: no run whose key stayed the same is skipped or repeated."""
         ...
 
+    async def explain_runs(
+        self, where: RunFilter | None, order: Sequence[Order], *, after: Key | None = None, first: int
+    ) -> list[str]:
+        """The steps in which `find_runs` would get that page, in the store's own words, for people."""
+        ...
+
     async def count_runs(self, where: RunFilter | None) -> int:
         """How many runs match."""
         ...
@@ -291,9 +298,10 @@ class Store(Protocol):
         """Make a batch durable, then return. Raises Conflict if a precondition failed: nothing of it was written."""
         ...
 
-    async def compact(self, stream: str, merged: Item, parts: Sequence[tuple[int, int]]) -> bool:
-        """Replace the items that cover exactly these consecutive ranges by one that covers them all. False, and no
-        change, when the stream no longer has just these items. No row moves and readers never see a hole."""
+    async def compact(self, stream: str, merged: Item, parts: Sequence[Item]) -> bool:
+        """Replace these consecutive items, as they were read, by one that covers them all. False, and no change, when the
+        stream no longer has just these items there: other pieces of the same rows, or the same rows with other data since
+        a purge. No row moves and readers never see a hole."""
         ...
 
     async def fragmented(self, *, items: int, after: str | None = None, first: int) -> list[str]:
@@ -307,7 +315,8 @@ class Store(Protocol):
         ...
 
     async def trim(self, root: str, before: int) -> None:
-        """Forget the entries of a tree's journal before a row (its end at most)."""
+        """Forget the entries of a tree's journal before a row; all of them when it lies beyond the end. Those that are
+        forgotten already stay so."""
         ...
 
     async def hints(self, workspace: str, after: int, *, first: int) -> list[Hint]:

@@ -15,11 +15,13 @@ from tests.store.suite.batches import Batches
 from tests.store.suite.blobs import Blobs
 from tests.store.suite.processes import Processes
 from tests.store.suite.records import Records
+from tests.store.suite.removal import Removal
 from tests.store.suite.streams import Streams
 from tests.store.suite.wakes import Wakes
+from tests.store.suite.whole import Whole
 
 
-class StoreContract(Records, Batches, Streams, Wakes, Blobs, Processes):
+class StoreContract(Records, Batches, Streams, Removal, Wakes, Blobs, Whole, Processes):
     """All of it."""
 
     __test__ = False

@@ -4,16 +4,19 @@ read."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import (
+    Ancestor,
     And,
     Attribute,
     AttributeField,
     Bag,
     BagField,
+    Child,
     Compare,
     Key,
     MetricField,
@@ -85,6 +88,16 @@ MEANINGS: list[tuple[RunFilter, str]] = [
     (Compare(NAME, Op.ILIKE, "gr_sse"), "f"),
     (Compare(NAME, Op.CONTAINS, "GRÖ"), "f"),
     (Compare(NAME, Op.LT, "a"), "acdef"),
+    (Compare(NAME, Op.REGEX, "^.odel"), "ab"),
+    (Compare(NAME, Op.REGEX, "(?i)^model.1$"), "abc"),
+    (Compare(NAME, Op.REGEX, "(?i)größe"), "eg"),
+    (Compare(NAME, Op.REGEX, "^(model|größe)"), "bg"),
+    (Compare(NAME, Op.REGEX, r"\d\d\d%$"), "d"),
+    (Compare(NAME, Op.REGEX, ""), "abcdefg"),
+    (Not(Compare(NAME, Op.REGEX, "(?s).*e.*_.*")), "cdefghi"),
+    (Compare(LR, Op.REGEX, r"^\d+$"), "cd"),
+    (Compare(LR, Op.REGEX, "(.*)*h(.*)*"), "ef"),
+    (Compare(AttributeField(Attribute.STATUS), Op.REGEX, "ED$"), "abc"),
     (Not(Compare(NAME, Op.EQ, "Model_1")), "bcdefghi"),
     (Compare(LOSS, Op.LT, 1.5), "adg"),
     (Compare(LOSS, Op.GTE, 1.5), "cf"),
@@ -124,6 +137,9 @@ BAD: list[RunFilter] = [
     Compare(LOSS, Op.EQ, True),
     Compare(LR, Op.LIKE, 5),
     Compare(LR, Op.ILIKE, "ends\\"),
+    Compare(NAME, Op.REGEX, "a(?=b)"),
+    Compare(LOSS, Op.REGEX, "1"),
+    Child(Ancestor(Compare(NAME, Op.EQ, 1))),
     Compare(AttributeField(Attribute.CREATED_AT), Op.GT, "2026-01-01"),
     Not(And((Or((Compare(LOSS, Op.CONTAINS, "x"),)),))),
 ]
@@ -162,6 +178,7 @@ class Meanings:
         store = await Place(f"tests.store.opening:{self.opener}", str(tmp_path / "store")).open()
         letters = await fill_lettered(store)
         for where, expected in MEANINGS:
+            assert all(await store.explain_runs(where, [Order(NAME)], first=4)), where
             found = {letters[run.id] for run in await page_through(store, where, [], 4)}
             assert "".join(sorted(found)) == expected, where
             assert await store.count_runs(where) == len(expected), where
@@ -215,4 +232,59 @@ class Meanings:
         ):
             found = await store.find_runs(where, [], first=10)
             assert {one.run.run_id for one in found} == {run.run_id for run in expected}, where
+        await store.close()
+
+    async def test_runs_by_their_children_and_those_above(self, tmp_path: Path) -> None:
+        store = await Place(f"tests.store.opening:{self.opener}", str(tmp_path / "store")).open()
+        root = a_run("root", params={"lr": "1"})
+        below: dict[str, Any] = {"root": root.id, "depth": 1, "parent": root.id}
+        child, other = a_run("child", display_name="x", **below), a_run("other", **below)
+        grandchild = a_run("grandchild", **below | {"parent": child.id, "depth": 2})
+        loss = a_metric(grandchild, "loss", last=0.5)
+        samples = [
+            Sample(root),
+            Sample(child),
+            Sample(other),
+            Sample(grandchild, (loss,)),
+            Sample(a_run("else")),
+        ]
+        await fill(store, samples)
+        low = Compare(LOSS, Op.LT, 1)
+        for where, expected in (
+            (Child(And(())), "child root"),
+            (Child(low), "child"),
+            (Child(Child(low)), "root"),
+            (Child(Not(low)), "root"),
+            (And((Child(low), Child(low))), "child"),
+            (Not(Child(And(()))), "else grandchild other"),
+            (Ancestor(And(())), "child grandchild other"),
+            (Ancestor(Compare(LR, Op.EQ, 1)), "child grandchild other"),
+            (Ancestor(Compare(NAME, Op.EQ, "x")), "grandchild"),
+            (Ancestor(Or((Compare(NAME, Op.EQ, "x"), low))), "grandchild"),
+            (Ancestor(Child(low)), "grandchild"),
+            (Child(Ancestor(Compare(LR, Op.GT, 0))), "child root"),
+            (Ancestor(low), ""),
+        ):
+            for order in ([], [Order(AttributeField(Attribute.RUN_ID))]):
+                found = await store.find_runs(where, order, first=10)
+                assert " ".join(sorted(one.run.run_id for one in found)) == expected, where
+            assert await store.count_runs(where) == len(expected.split()), where
+        await store.close()
+
+    async def test_a_run_is_stale_when_signs_of_life_are_overdue(self, tmp_path: Path) -> None:
+        store = await Place(f"tests.store.opening:{self.opener}", str(tmp_path / "store")).open()
+        announced: dict[str, Any] = {
+            "heartbeat_seconds": 0.5,
+            "created_at": 1_000_000,
+            "status_at": 2_000_000,
+        }
+        await fill(store, [Sample(a_run("still", **announced))])
+        await fill(store, [Sample(a_run("beats", heartbeat_at=9_000_000, **announced))])
+        await fill(store, [Sample(a_run("ended", **announced | {"status": RunStatus.FAILED}))])
+        await fill(store, [Sample(a_run("silent"))])
+        for now, expected in ((3_500_000, ""), (3_500_001, "still"), (10_500_001, "beats still")):
+            stale = Compare(AttributeField(Attribute.STALE_AT), Op.LT, now)
+            found = await store.find_runs(stale, [], first=10)
+            assert " ".join(sorted(one.run.run_id for one in found)) == expected
+            assert await store.count_runs(Not(stale)) == 4 - len(found)
         await store.close()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 
 from graphql_runs.model.filter import (
+    Ancestor,
     And,
     Attribute,
     AttributeField,
     Bag,
     BagField,
+    Child,
     Compare,
     Field,
     MetricField,
@@ -42,8 +44,8 @@ class Sample:
 
 def matching(samples: Sequence[Sample], where: RunFilter | None) -> list[Sample]:
     """The runs that match."""
-    parents = {sample.run.id: sample.run.parent for sample in samples}
-    return [sample for sample in samples if where is None or _holds(sample, where, parents)]
+    known = {sample.run.id: sample for sample in samples}
+    return [sample for sample in samples if where is None or _holds(sample, where, known)]
 
 
 def ordered(samples: Sequence[Sample], order: Sequence[Order]) -> list[Sample]:
@@ -79,23 +81,30 @@ def spells(text: str) -> int | float | None:
     return None
 
 
-def _holds(sample: Sample, where: RunFilter, parents: dict[str, str | None]) -> bool:
+def _holds(sample: Sample, where: RunFilter, known: Mapping[str, Sample]) -> bool:
     match where:
         case And(parts):
-            return all(_holds(sample, part, parents) for part in parts)
+            return all(_holds(sample, part, known) for part in parts)
         case Or(parts):
-            return any(_holds(sample, part, parents) for part in parts)
+            return any(_holds(sample, part, known) for part in parts)
         case Not(part):
-            return not _holds(sample, part, parents)
+            return not _holds(sample, part, known)
         case Under(run, root):
-            above = sample.run.parent
-            while sample.run.root == root and above is not None:
-                if above == run:
-                    return True
-                above = parents.get(above)
-            return False
+            return sample.run.root == root and any(above.run.id == run for above in _above(sample, known))
+        case Child(part):
+            return any(
+                other.run.parent == sample.run.id and _holds(other, part, known) for other in known.values()
+            )
+        case Ancestor(part):
+            return any(_holds(above, part, known) for above in _above(sample, known))
         case Compare(field, op, operand):
             return _compares(_value(sample, field), isinstance(field, BagField), op, operand)
+
+
+def _above(sample: Sample, known: Mapping[str, Sample]) -> Iterator[Sample]:
+    while sample.run.parent is not None:
+        sample = known[sample.run.parent]
+        yield sample
 
 
 def _value(sample: Sample, field: Field) -> SortValue:
@@ -107,6 +116,11 @@ def _value(sample: Sample, field: Field) -> SortValue:
             return str(run.status.status_class.value)
         case AttributeField(Attribute.DURATION):
             return None if run.ended_at is None else (run.ended_at - run.created_at) / 1_000_000
+        case AttributeField(Attribute.STALE_AT):
+            if run.heartbeat_seconds is None or run.status.value in ("COMPLETED", "FAILED", "CANCELED"):
+                return None
+            last_sign = max(run.created_at, run.status_at, run.heartbeat_at or 0)
+            return last_sign + round(3_000_000 * run.heartbeat_seconds)
         case AttributeField(attribute):
             found: SortValue = getattr(run, attribute.value)
             return found
@@ -181,6 +195,7 @@ _TEXT: dict[Op, Callable[[str, str], bool]] = {
     Op.LIKE: _like,
     Op.ILIKE: lambda text, like: _like(text.translate(_UPPER), like.translate(_UPPER)),
     Op.CONTAINS: lambda text, part: part.translate(_UPPER) in text.translate(_UPPER),
+    Op.REGEX: lambda text, pattern: re.search(pattern, text, re.ASCII) is not None,
 }
 
 

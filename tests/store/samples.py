@@ -14,7 +14,7 @@ from graphql_runs.model.errors import Conflict
 from graphql_runs.model.records import LogFile, Metric
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
-from graphql_runs.store.port import Append, Batch, Item, Position, Store, journal_of
+from graphql_runs.store.port import Append, Batch, Extent, Item, Position, Purge, Store, journal_of
 
 HOME = ids.workspace_id("home")
 LAB = ids.experiment_id(HOME, "lab")
@@ -129,8 +129,8 @@ class Log:
             assert position == Position(
                 self.writer, points - 1, b"digest %d" % (points - 1), b"note %d" % (points - 1)
             )
-            [hint] = (await self.store.hints(self.run.workspace, 0, first=10_000))[-1:]
-            assert hint.at == points - 1
+            hints = await self.store.hints(self.run.workspace, 0, first=10_000)
+            assert [hint.at for hint in hints if hint.run == self.run.id][-1] == points - 1
         return points
 
 
@@ -153,12 +153,66 @@ async def share(store: Store, run: Run, writer: str, times: int) -> None:
         done += 1
 
 
+async def write_and_follow(store: Store, name: str, names: list[str], times: int) -> list[str]:
+    """Add entries to the tree of one name while following the trees of all names, woken by commits alone, until all of them
+    have so many. Gives what was seen, in the order seen: `name row`."""
+    run = a_run(name)
+    streams = {journal_of(a_run(one).root): one for one in names}
+    ends = dict.fromkeys(streams, 0)
+    seen: list[str] = []
+
+    async def write() -> None:
+        for n in range(times):
+            await store.commit(Batch(run.root, entry(n, run.id), creates=(run,) if n == 0 else ()))
+
+    async def follow() -> None:
+        async for wake in store.wakes():
+            for stream, one in streams.items():
+                if wake.roots is not None and a_run(one).root not in wake.roots:
+                    continue
+                while items := await store.read(stream, ends[stream], limit=2000):
+                    assert [item.start for item in items] == list(range(ends[stream], items[-1].end))
+                    ends[stream] = items[-1].end
+                    seen.extend(f"{one}:{item.start}" for item in items)
+            if all(end == times for end in ends.values()):
+                return
+
+    async with asyncio.timeout(50):
+        await asyncio.gather(follow(), write())
+    return seen
+
+
+async def purge_and_make(store: Store, run: Run, times: int) -> int:
+    """Purge a tree and make it anew as often as that, against others who do so; gives how many of the purges were its own."""
+    purged = 0
+    metric = a_metric(run, "loss")
+    for _ in range(times):
+        [n] = await store.ends([journal_of(run.root)])
+        try:
+            await store.purge(Purge(run.root, entry(n), (run.id,)))
+            purged += 1
+            point = Append(metric.id, Item(0, 1, b"%d" % n))
+            await store.commit(Batch(run.root, entry(n + 1), creates=(run, metric), appends=(point,)))
+        except Conflict:
+            continue
+    return purged
+
+
 async def read_all(store: Store, stream: str) -> list[Item]:
     """Every item of a stream, in several reads."""
     items: list[Item] = []
     while found := await store.read(stream, items[-1].end if items else 0, limit=10_000):
         items += found
     return items
+
+
+async def extents(store: Store) -> dict[str, tuple[int, int]]:
+    """The rows of every stream."""
+    found: list[Extent] = []
+    while page := await store.streams(after=found[-1].stream if found else None, first=3):
+        found += page
+    assert [one.stream for one in found] == sorted({one.stream for one in found})
+    return {one.stream: (one.start, one.end) for one in found}
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:

@@ -1,22 +1,25 @@
 """Blobs as files, by content: `<store>.blobs/<first two digits>/<SHA-256 in hex>`.
 
-A blob is written to a temporary file beside its place, made durable, and only then renamed: a file with such a name is whole.
+A blob is written to a temporary file beside its place, made durable, and only then renamed: a file with such a name is whole, and
+its time of change is when it was last put. `<store>.blobs/lock` keeps one from being put while it is swept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
 
 from graphql_runs.model.errors import LimitExceeded, NotFound, StoreUnavailable
+from graphql_runs.model.time import Micros
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,6 +28,18 @@ _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED = "unfinished-"
 _ABANDONED_SECONDS = 24 * 3600
+
+
+def folder_of(store: Path) -> Path:
+    """Where the blobs of a store are."""
+    return store.with_name(f"{store.name}.blobs")
+
+
+def files(folder: Path, shelf: str = "[0-9a-f][0-9a-f]") -> Iterator[Path]:
+    """The files of the blobs in a folder whose hash begins so."""
+    for path in folder.glob(f"{shelf}/*"):
+        if _SHA256.fullmatch(path.name):
+            yield path
 
 
 class Blobs:
@@ -64,6 +79,23 @@ class Blobs:
                 place += len(chunk)
                 yield chunk
 
+    async def older(self, before: Micros) -> AsyncGenerator[list[str]]:
+        """The blobs that nobody has put since a time, a shelf at a time."""
+        for shelf in range(256):
+            if found := await self._off(_older, self._folder, f"{shelf:02x}", before):
+                yield found
+
+    async def remove(self, blobs: Sequence[str], before: Micros) -> int:
+        """Delete those that nobody has put since a time; gives how many."""
+        removed = 0
+        for blob in blobs:
+            removed += await self._off(self._remove, self._folder / blob[:2] / blob, before)
+        return removed
+
+    async def sizes(self) -> tuple[int, int]:
+        """How many there are, and their bytes."""
+        return await self._off(_sizes, self._folder)
+
     async def _off(self, work: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
         """Do file work off the event loop."""
         try:
@@ -102,8 +134,24 @@ class Blobs:
         if not target.parent.is_dir():
             target.parent.mkdir(exist_ok=True)
             _sync_folder(self._folder)
-        Path(file.name).replace(target)
+        with self._lock():
+            now = time.time_ns()
+            os.utime(file.fileno(), ns=(now, now))  # what the kernel writes by itself may lag behind
+            Path(file.name).replace(target)
         _sync_folder(target.parent)
+
+    def _remove(self, path: Path, before: Micros) -> bool:
+        with self._lock(), contextlib.suppress(FileNotFoundError):
+            if _put_at(path) < before:
+                path.unlink()
+                return True
+        return False
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self._folder / "lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _tidy(self) -> None:
         """Remove what processes that died have left, but nothing that another one may still be writing."""
@@ -111,6 +159,19 @@ class Blobs:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                     path.unlink()
+
+
+def _older(folder: Path, shelf: str, before: Micros) -> list[str]:
+    return [path.name for path in files(folder, shelf) if _put_at(path) < before]
+
+
+def _put_at(path: Path) -> Micros:
+    return path.stat().st_mtime_ns // 1000
+
+
+def _sizes(folder: Path) -> tuple[int, int]:
+    sizes = [path.stat().st_size for path in files(folder)]
+    return len(sizes), sum(sizes)
 
 
 def _size(path: Path) -> int | None:

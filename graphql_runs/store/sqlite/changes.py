@@ -16,8 +16,9 @@ from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, M
 from graphql_runs.model.run import Run
 from graphql_runs.store import documents
 from graphql_runs.store.fields import ATTRIBUTES, attributes, number_of
-from graphql_runs.store.port import Batch, Item, Position, Standalone, TreeRecord, journal_of
-from graphql_runs.store.sqlite.connection import number, rows
+from graphql_runs.store.port import Batch, Item, Position, Purge, Standalone, TreeRecord, journal_of
+from graphql_runs.store.sqlite import removal
+from graphql_runs.store.sqlite.connection import first_row, number, rows
 from graphql_runs.store.sqlite.schema import TABLES
 
 _KNOWN_TERMS = 200_000
@@ -28,8 +29,12 @@ _NO_STREAM = 0
 
 _STATS = ("last", "min", "max", "mean", "count", "first_non_finite_step")
 _RUN_COLUMNS = tuple(name.value for name in ATTRIBUTES)
+_RUN_ROW = ("key", *_RUN_COLUMNS, "bags", "doc", "sum")
+_METRIC_ROW = ("key", "owner", "name", "experiment", *_STATS, "doc", "sum")
+_NAMED_ROW = ("key", "owner", "name", "doc", "sum")
 
-_END = "UPDATE stream SET end = ?, waiting = waiting + ? WHERE key = ? AND end = ?"
+_STREAM = "INSERT INTO stream(term, floor, end, waiting) VALUES (?, 0, ?, ?)"
+_GROWN = "UPDATE stream SET end = ?, waiting = waiting + ? WHERE key = ?"
 _ITEM = "INSERT INTO item(stream, start, end, mark, waiting, sum, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _POSITION = """INSERT INTO position VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
   SET sequence = excluded.sequence, digest = excluded.digest, note = excluded.note"""
@@ -62,9 +67,19 @@ class Changes:
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
         self._cursor = db.cursor()
-        # A term never changes its number, so that what is known stays true whatever other processes do.
+        # A term keeps its number until it is swept, which `begin` notices, so that what is known stays true whatever others do.
         self._terms: dict[str, int] = {}
+        self._swept_terms = 0
         self._learned: list[str] = []
+        self.leftovers = False
+        """Whether there may be something to sweep."""
+
+    def begin(self) -> None:
+        """A transaction has begun: forget terms that may have been swept since the last one."""
+        swept = number(self._cursor, "SELECT value FROM meta WHERE name = 'terms'")
+        if swept != self._swept_terms:
+            self._terms.clear()
+            self._swept_terms = swept
 
     def learned(self) -> int:
         """A mark for `forget`."""
@@ -108,7 +123,7 @@ class Changes:
         """Raises Conflict when the record no longer is `was`."""
         kind = type(record)
         table, key, doc = TABLES[kind], self._term(record.id), documents.encode(record)
-        row = self._cursor.execute(f"SELECT doc FROM {table} WHERE key = ?", (key,)).fetchone()
+        row = first_row(self._cursor, f"SELECT doc FROM {table} WHERE key = ?", (key,))
         if (None if row is None else documents.decode(kind, row[0])) != was:
             raise Conflict(f"{record.id} was changed by somebody else")
         owner, name = owner_of(record)
@@ -120,50 +135,97 @@ class Changes:
             )
         except apsw.ConstraintError as error:
             raise Conflict(f"there is another {table} {name!r}") from error
-        marker = self.last_item() + 1
-        self._cursor.execute("DELETE FROM item WHERE stream = ?", (_NO_STREAM,))
-        self._cursor.execute(
-            "INSERT INTO item(key, stream, start, end, mark, waiting, sum, data) VALUES (?, ?, 0, 0, 0, 0, 0, x'')",
-            (marker, _NO_STREAM),
-        )
+        self._mark()
 
     def next_number(self, counter: str) -> int:
         """One more than the last time."""
         statement = "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n"
         return number(self._cursor, statement, (counter,))
 
-    def compact(self, stream: str, merged: Item, parts: Sequence[tuple[int, int]]) -> bool:
+    def raise_number(self, counter: str, least: int) -> None:
+        """The next one is above `least`."""
+        statement = "INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET n = max(n, excluded.n)"
+        self._cursor.execute(statement, (counter, least))
+
+    def purge(self, purge: Purge) -> None:
+        """Raises Conflict, after which the caller has to roll back. What nobody can find any more is left to `sweep`."""
+        if not purge.runs:
+            raise InvalidInput("a purge names at least one run", field="runs")
+        self._extend(journal_of(purge.root), purge.entry, waits=False)
+        removal.remove_runs(self._cursor, purge.root, purge.runs)
+        if purge.root in purge.runs:
+            self._cursor.execute("DELETE FROM position WHERE root = ?", (self._term(purge.root),))
+            self.trim(purge.root, purge.entry.start)
+        self._cursor.executemany(_HINT, [self._hint(hint) for hint in purge.hints])
+        self.leftovers = True
+
+    def trim(self, root: str, before: int) -> None:
+        """What nobody can read any more is left to `sweep`."""
+        removal.raise_floor(self._cursor, journal_of(root), before)
+        self.leftovers = True
+
+    def look_for_leftovers(self) -> None:
+        """Find out whether there is something to sweep, whoever left it."""
+        self.leftovers = removal.waits(self._cursor)
+
+    def sweep(self) -> None:
+        """Delete some of what purges and trims have left."""
+        last = self.last_item()
+        self.leftovers = removal.sweep(self._cursor)
+        if self.last_item() < last:
+            self._mark(last + 1)
+
+    def _mark(self, key: int | None = None) -> None:
+        """Put the marker above all items, where other processes notice it."""
+        marker = self.last_item() + 1 if key is None else key
+        self._cursor.execute("DELETE FROM item WHERE stream = ?", (_NO_STREAM,))
+        self._cursor.execute(
+            "INSERT INTO item(key, stream, start, end, mark, waiting, sum, data) VALUES (?, ?, 0, 0, 0, 0, 0, x'')",
+            (marker, _NO_STREAM),
+        )
+
+    def compact(self, stream: str, merged: Item, parts: Sequence[Item]) -> bool:
         """False, and no change, when the stream does not have exactly these items there."""
-        key = self._known_term(stream)
-        if key is None or not parts:
+        term = self._known_term(stream)
+        found = rows(self._cursor, "SELECT key, floor FROM stream WHERE term = ?", (term,))
+        if not found or not parts:
             return False
-        query = "SELECT start, end, waiting, key FROM item WHERE stream = ? AND start >= ? AND start < ? ORDER BY start"
-        there = rows(self._cursor, query, (key, merged.start, merged.end))
-        if [(start, end) for start, end, _, _ in there] != [tuple(part) for part in parts]:
+        [(key, floor)] = found
+        query = (
+            "SELECT start, end, sum, waiting, key FROM item WHERE stream = ? AND start >= ? AND start < ? AND end > ?"
+            " ORDER BY start"
+        )
+        there = rows(self._cursor, query, (key, merged.start, merged.end, floor))
+        # By content too: the same rows may have been purged and written anew since they were read.
+        if [row[:3] for row in there] != [(part.start, part.end, zlib.crc32(part.data)) for part in parts]:
             return False
-        if (parts[0][0], parts[-1][1]) != (merged.start, merged.end):
+        if (parts[0].start, parts[-1].end) != (merged.start, merged.end):
             return False
         # A new key above all: what was merged counts as written now, and keys never come back.
         new = self.last_item() + 1
-        self._cursor.executemany("DELETE FROM item WHERE key = ?", [(row[3],) for row in there])
+        self._cursor.executemany("DELETE FROM item WHERE key = ?", [(row[4],) for row in there])
         self._cursor.execute(
             "INSERT INTO item(key, stream, start, end, mark, waiting, sum, data) VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
             (new, key, merged.start, merged.end, merged.mark, zlib.crc32(merged.data), merged.data),
         )
-        waiting = sum(row[2] for row in there)
+        waiting = sum(row[3] for row in there)
         self._cursor.execute("UPDATE stream SET waiting = waiting - ? WHERE key = ?", (waiting, key))
         return True
 
     def _extend(self, stream: str, item: Item, *, waits: bool) -> None:
         if not 0 <= item.start < item.end:
             raise InvalidInput(f"an item of {stream} has rows [{item.start}, {item.end})", field=stream)
-        key = self._term(stream)
-        if item.start == 0:
-            self._cursor.execute("INSERT OR IGNORE INTO stream VALUES (?, 0, 0)", (key,))
-        self._cursor.execute(_END, (item.end, waits, key, item.start))
-        if not self._db.changes():
-            end = self._cursor.execute("SELECT end FROM stream WHERE key = ?", (key,)).get or 0
+        term = self._term(stream)
+        # Not UPDATE … RETURNING, which takes twice as long.
+        found = first_row(self._cursor, "SELECT key, end FROM stream WHERE term = ?", (term,))
+        key, end = found or (None, 0)
+        if end != item.start:
             raise Conflict(f"{stream} ends at row {end}, not at {item.start}")
+        if key is None:
+            self._cursor.execute(_STREAM, (term, item.end, waits))
+            key = self._db.last_insert_rowid()
+        else:
+            self._cursor.execute(_GROWN, (item.end, waits, key))
         self._cursor.execute(
             _ITEM, (key, item.start, item.end, item.mark, waits, zlib.crc32(item.data), item.data)
         )
@@ -174,21 +236,28 @@ class Changes:
         try:
             match record:
                 case Run():
-                    values = (key, *attributes(record), _bags_digest(record), doc, proof)
-                    self._insert("run", values)
+                    self._insert(
+                        "run", _RUN_ROW, (key, *attributes(record), _bags_digest(record), doc, proof)
+                    )
                     self._cursor.execute("UPDATE meta SET value = value + 1 WHERE name = 'runs'")
                     self._write_bags(key, record, {})
                 case Metric():
                     owner, experiment = self._term(record.run), self._term(record.experiment)
-                    self._insert("metric", (key, owner, record.name, experiment, *_stats(record), doc, proof))
-                case LogFile() | Artifact():
-                    owner_id, name = owner_of(record)
-                    self._insert(TABLES[type(record)], (key, self._term(owner_id), name, doc, proof))
+                    values = (key, owner, record.name, experiment, *_stats(record), doc, proof)
+                    self._insert("metric", _METRIC_ROW, values)
+                case LogFile():
+                    owner = self._term(record.run)
+                    self._insert("log", _NAMED_ROW, (key, owner, record.path, doc, proof))
+                case Artifact():
+                    owner = self._term(record.run)
+                    values = (key, owner, record.path, doc, proof, record.blob)
+                    self._insert("artifact", (*_NAMED_ROW, "blob"), values)
         except apsw.ConstraintError as error:
             raise Conflict(f"{record.id} exists already") from error
 
-    def _insert(self, table: str, values: tuple[apsw.SQLiteValue, ...]) -> None:
-        self._cursor.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
+    def _insert(self, table: str, columns: tuple[str, ...], values: tuple[apsw.SQLiteValue, ...]) -> None:
+        marks = ", ".join("?" * len(values))
+        self._cursor.execute(f"INSERT INTO {table}({', '.join(columns)}) VALUES ({marks})", values)
 
     def _replace(self, record: TreeRecord) -> None:
         key, doc = self._term(record.id), documents.encode(record)
@@ -201,8 +270,10 @@ class Changes:
                 if "bags" in self._update("run", key, record.id, columns, values, doc):
                     before = rows(self._cursor, "SELECT key, text FROM bag WHERE run = ?", (key,))
                     self._write_bags(key, record, dict(before))
-            case LogFile() | Artifact():
-                self._update(TABLES[type(record)], key, record.id, (), (), doc)
+            case LogFile():
+                self._update("log", key, record.id, (), (), doc)
+            case Artifact():
+                self._update("artifact", key, record.id, ("blob",), (record.blob,), doc)
 
     def _update(
         self,
@@ -214,9 +285,8 @@ class Changes:
         doc: bytes,
     ) -> list[str]:
         """Write what differs, so that only its indexes are touched; gives the columns that did."""
-        old = self._cursor.execute(
-            f"SELECT {', '.join(columns) or '1'} FROM {table} WHERE key = ?", (key,)
-        ).fetchone()
+        query = f"SELECT {', '.join(columns) or '1'} FROM {table} WHERE key = ?"
+        old = first_row(self._cursor, query, (key,))
         if old is None:
             raise Conflict(f"{id} does not exist")
         changed, news = [], []

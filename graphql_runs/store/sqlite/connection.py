@@ -10,12 +10,16 @@ from typing import Any
 import apsw
 
 from graphql_runs.model.errors import InvalidInput, StoreUnavailable
+from graphql_runs.model.regex import compiled
 
 Row = tuple[Any, ...]
 """A row of our own tables: what its columns hold, the schema says."""
 
 BUSY_MILLISECONDS = 5000
 """How long a connection waits for a program that does not know our lock file."""
+
+MATCHES = "matches"
+"""The function of ours in SQL that finds a regular expression in a text: matches(pattern, text)."""
 
 _UNAVAILABLE: dict[type[Exception], str] = {
     apsw.BusyError: "is locked by another program",
@@ -41,6 +45,7 @@ def connect(path: Path, *, write: bool, cache_mebibytes: int) -> apsw.Connection
         db.execute(f"PRAGMA cache_size = {-1024 * cache_mebibytes}")
         db.execute("PRAGMA cell_size_check = ON")
         db.execute("PRAGMA trusted_schema = OFF")
+        db.create_scalar_function(MATCHES, _matches, 2, deterministic=True)
         if write:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA wal_autocheckpoint = 0")
@@ -53,6 +58,13 @@ def connect(path: Path, *, write: bool, cache_mebibytes: int) -> apsw.Connection
 def rows(cursor: apsw.Cursor, query: str, parameters: Sequence[apsw.SQLiteValue] = ()) -> list[Row]:
     """All rows of a query."""
     return cursor.execute(query, parameters).fetchall()
+
+
+def first_row(cursor: apsw.Cursor, query: str, parameters: Sequence[apsw.SQLiteValue] = ()) -> Row | None:
+    """The one row of a query, if there is one. Unlike after `fetchone` the query has ended then: one that has not keeps its
+    snapshot beyond a ROLLBACK, and the next transaction fails with SQLITE_BUSY_SNAPSHOT."""
+    found = rows(cursor, query, parameters)
+    return found[0] if found else None
 
 
 def rows_of_each(cursor: apsw.Cursor, query: str, sets: Iterable[Sequence[apsw.SQLiteValue]]) -> list[Row]:
@@ -89,3 +101,8 @@ def unavailable(path: Path, error: BaseException) -> StoreUnavailable | None:
         if isinstance(error, kind):
             return StoreUnavailable(f"the store {path} {words}: {error}")
     return None
+
+
+def _matches(*values: apsw.SQLiteValue) -> bool | None:
+    pattern, text = values
+    return compiled(str(pattern)).matches(text) if isinstance(text, str) else None

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import apsw
 
+from graphql_runs.model.check import ESCAPE
 from graphql_runs.model.errors import LimitExceeded
 from graphql_runs.model.filter import (
+    Ancestor,
     And,
     AttributeField,
     Bag,
     BagField,
+    Child,
     Compare,
     Field,
     MetricField,
@@ -27,9 +30,9 @@ from graphql_runs.model.filter import (
     RunFilter,
     Under,
 )
-from graphql_runs.store.fields import ESCAPE, pattern, stored
-from graphql_runs.store.sqlite.connection import Row, rows
-from graphql_runs.store.sqlite.schema import DATED, ORDERED
+from graphql_runs.store.fields import pattern, stored
+from graphql_runs.store.sqlite.connection import MATCHES, Row, rows
+from graphql_runs.store.sqlite.schema import DATED, ORDERED, SPARSE
 
 _MOST_PARAMETERS = 32_000
 """SQLite takes 32766."""
@@ -74,38 +77,33 @@ def any_of(parts: Sequence[Sql]) -> Sql:
     return _joined(parts, "OR") if parts else FALSE
 
 
-def conjuncts(where: RunFilter | None) -> list[RunFilter]:
-    """Conditions that all have to hold."""
-    if where is None:
-        return []
-    if isinstance(where, And):
-        return [one for part in where.parts for one in conjuncts(part)]
-    return [where]
-
-
-def condition(where: RunFilter, *, listed: bool = False) -> Sql:
-    """The condition on a row `run`.
+def condition(where: RunFilter, *, row: str = "run", listed: bool = False) -> Sql:
+    """The condition on a row of `run`, which has that name in the query.
 
     listed: look values up in a list made once for the whole query, which pays when most runs are looked at; else by each run.
     """
     match where:
         case And(parts):
-            return all_of([condition(part, listed=listed) for part in parts])
+            return all_of([condition(part, row=row, listed=listed) for part in parts])
         case Or(parts):
-            return any_of([condition(part, listed=listed) for part in parts])
+            return any_of([condition(part, row=row, listed=listed) for part in parts])
         case Not(part):
-            return condition(part, listed=listed).inside("NOT ((", ") IS TRUE)")
+            return condition(part, row=row, listed=listed).inside("NOT ((", ") IS TRUE)")
         case Under():
-            return below(where).inside("run.key IN (", ")")
+            return below(where).inside(f"{row}.key IN (", ")")
+        case Child(part):
+            return _has_child(part, row, listed)
+        case Ancestor(part):
+            return _has_ancestor(part, row, listed)
         case Compare():
             pass
     if listed and not isinstance(where.field, AttributeField) and (source := narrow(where)) is not None:
-        return source.inside("run.key IN (", ")")
+        return source.inside(f"{row}.key IN (", ")")
     match where.field:
         case AttributeField(attribute):
-            return compared(f"run.{attribute.value}", where.op, where.operand)
+            return compared(f"{row}.{attribute.value}", where.op, where.operand)
         case BagField() | MetricField():
-            return _looked_up(where.field, where.op, where.operand)
+            return _looked_up(where.field, where.op, where.operand, row)
 
 
 def narrow(where: RunFilter) -> Sql | None:
@@ -114,7 +112,8 @@ def narrow(where: RunFilter) -> Sql | None:
         case Under():
             return below(where)
         case Compare(AttributeField(attribute), op, operand):
-            if op in _NARROWING and attribute in (*DATED, *ORDERED):
+            few = attribute in SPARSE and op is Op.EXISTS and operand is True
+            if few or (op in _NARROWING and attribute in (*DATED, *ORDERED, *SPARSE)):
                 return compared(f"run.{attribute.value}", op, operand).inside(
                     "SELECT run.key FROM run WHERE ", ""
                 )
@@ -130,6 +129,20 @@ def narrow(where: RunFilter) -> Sql | None:
     return None
 
 
+def related(where: Child | Ancestor, source: Sql, rest: Sequence[RunFilter]) -> Sql:
+    """The keys of the runs above (below) those few of a source for which the rest holds, each once."""
+    few = source.inside("WITH RECURSIVE few(key) AS (", ")")
+    held = all_of([condition(part, row="other") for part in rest])
+    others = " FROM few CROSS JOIN run AS other ON other.key = few.key CROSS JOIN run AS next ON"
+    if isinstance(where, Child):
+        return few + held.inside(f" SELECT DISTINCT next.key{others} next.id = other.parent WHERE ", "")
+    return few + held.inside(
+        f", beneath(id, key) AS (SELECT next.id, next.key{others} next.parent = other.id WHERE ",
+        " UNION SELECT next.id, next.key FROM beneath JOIN run AS next ON next.parent = beneath.id)"
+        " SELECT key FROM beneath",
+    )
+
+
 def below(where: Under) -> Sql:
     """The keys of the runs below a run."""
     return Sql(
@@ -137,6 +150,37 @@ def below(where: Under) -> Sql:
         " UNION SELECT child.id, child.key FROM below JOIN run AS child ON child.parent = below.id"
         " WHERE child.root = ?) SELECT key FROM below",
         (where.root, where.run, where.root),
+    )
+
+
+def _has_child(part: RunFilter, row: str, listed: bool) -> Sql:
+    """A direct child of the row is as the part says."""
+    child = f"{row}_child"
+    held = condition(part, row=child, listed=listed)
+    if listed:
+        lists = (
+            f"{row}.id IN (SELECT {child}.parent FROM run AS {child} WHERE {child}.parent IS NOT NULL AND "
+        )
+        return held.inside(lists, ")")
+    return held.inside(f"EXISTS (SELECT 1 FROM run AS {child} WHERE {child}.parent = {row}.id AND ", ")")
+
+
+def _has_ancestor(part: RunFilter, row: str, listed: bool) -> Sql:
+    """A run above the row is as the part says."""
+    above = f"{row}_above"
+    held = condition(part, row=above, listed=listed)
+    # UNION, so that damaged parents cannot make it endless.
+    if listed:
+        return held.inside(
+            f"{row}.id IN (WITH RECURSIVE beneath(id) AS (SELECT next.id FROM run AS {above} JOIN run AS next"
+            f" ON next.parent = {above}.id WHERE ",
+            " UNION SELECT next.id FROM beneath JOIN run AS next ON next.parent = beneath.id) SELECT id FROM beneath)",
+        )
+    return held.inside(
+        f"EXISTS (WITH RECURSIVE over(id) AS (SELECT {row}.parent UNION SELECT next.parent FROM over"
+        f" CROSS JOIN run AS next ON next.id = over.id) SELECT 1 FROM over CROSS JOIN run AS {above}"
+        f" ON {above}.id = over.id WHERE ",
+        ")",
     )
 
 
@@ -171,6 +215,8 @@ def compared(column: str, op: Op, operand: Operand) -> Sql:
             return Sql(f"{column} LIKE ? ESCAPE '{ESCAPE}'", (str(operand),))
         case Op.CONTAINS:
             return containing(column, str(operand))
+        case Op.REGEX:
+            return Sql(f"{MATCHES}(?, {column})", (str(operand),))
     return Sql(f"{column} {_COMPARE[op]} ?", _bound((operand,)))
 
 
@@ -191,13 +237,15 @@ def glob(like: str) -> str:
     return "".join("?" if piece is None else _literal(piece) if piece else "*" for piece in pattern(like))
 
 
-def _looked_up(field: BagField | MetricField, op: Op, operand: Operand) -> Sql:
+def _looked_up(field: BagField | MetricField, op: Op, operand: Operand, row: str) -> Sql:
     table, run = ("bag", "bag.run") if isinstance(field, BagField) else ("metric", "metric.owner")
     if op is Op.EXISTS and not operand:
         return _held(field, Op.EXISTS, True).inside(
-            f"NOT EXISTS (SELECT 1 FROM {table} WHERE {run} = run.key AND ", ")"
+            f"NOT EXISTS (SELECT 1 FROM {table} WHERE {run} = {row}.key AND ", ")"
         )
-    return _held(field, op, operand).inside(f"EXISTS (SELECT 1 FROM {table} WHERE {run} = run.key AND ", ")")
+    return _held(field, op, operand).inside(
+        f"EXISTS (SELECT 1 FROM {table} WHERE {run} = {row}.key AND ", ")"
+    )
 
 
 def _held(field: BagField | MetricField, op: Op, operand: Operand) -> Sql:

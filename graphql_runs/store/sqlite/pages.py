@@ -12,10 +12,13 @@ from math import isqrt
 
 import apsw
 
+from graphql_runs.model.check import check_filter
 from graphql_runs.model.filter import (
+    Ancestor,
     Attribute,
     AttributeField,
     BagField,
+    Child,
     Compare,
     Field,
     Key,
@@ -23,10 +26,11 @@ from graphql_runs.model.filter import (
     Op,
     Order,
     RunFilter,
+    conjuncts,
 )
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
-from graphql_runs.store.fields import check_after, check_filter, stored
+from graphql_runs.store.fields import check_after, stored
 from graphql_runs.store.port import FoundRun
 from graphql_runs.store.sqlite.connection import Row, number, rows_of_each
 from graphql_runs.store.sqlite.filters import (
@@ -36,16 +40,19 @@ from graphql_runs.store.sqlite.filters import (
     all_of,
     any_of,
     condition,
-    conjuncts,
     held,
     key_of,
     narrow,
+    related,
     value,
 )
 from graphql_runs.store.sqlite.reads import record
 from graphql_runs.store.sqlite.schema import DATED, ORDERED
 
 _FEW_TO_COUNT = 20_000
+_NOT_IN_TRASH = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False)
+_COUNT = ("SELECT count(*)", "")
+_COUNT_STATUSES = ("SELECT run.status, count(*)", " GROUP BY run.status")
 
 
 def find(
@@ -79,14 +86,23 @@ def count(cursor: apsw.Cursor, where: RunFilter | None) -> int:
     """See `Store.count_runs`."""
     if where is None:
         return _runs(cursor)
-    [(matching,)] = _all(cursor, where, "SELECT count(*)", "").run(cursor)
+    [(matching,)] = _all(cursor, where, *_COUNT).run(cursor)
     return int(matching)
 
 
 def count_statuses(cursor: apsw.Cursor, where: RunFilter | None) -> dict[RunStatus, int]:
     """See `Store.count_statuses`."""
-    groups = _all(cursor, where, "SELECT run.status, count(*)", " GROUP BY run.status").run(cursor)
+    groups = _all(cursor, where, *_COUNT_STATUSES).run(cursor)
     return {RunStatus(status): runs for status, runs in groups}
+
+
+def explain_counts(cursor: apsw.Cursor, where: RunFilter) -> list[str]:
+    """SQLite's words for how `count` and `count_statuses` would get there."""
+    return [
+        str(row[3])
+        for asked in (_COUNT, _COUNT_STATUSES)
+        for row in _all(cursor, where, *asked).inside("EXPLAIN QUERY PLAN ", "").run(cursor)
+    ]
 
 
 def _queries(
@@ -235,7 +251,7 @@ def _narrowest(
     """The condition that holds for fewest runs, if that are at most so many, and the others."""
     found = None
     for part in parts:
-        source = narrow(part)
+        source = _source(cursor, part, most)
         if source is None:
             continue
         [(runs,)] = (source.inside("SELECT count(*) FROM (", " LIMIT ?)") + Sql("", (most + 1,))).run(cursor)
@@ -244,11 +260,21 @@ def _narrowest(
     return found
 
 
+def _source(cursor: apsw.Cursor, part: RunFilter, most: int) -> Sql | None:
+    """The keys of the runs for which a condition holds, where they are near at hand."""
+    if not isinstance(part, Child | Ancestor):
+        return narrow(part)
+    few = _narrowest(cursor, conjuncts(part.part), most)
+    return None if few is None else related(part, *few)
+
+
 def _all(cursor: apsw.Cursor, where: RunFilter | None, select: str, group: str) -> Sql:
     """A query over all runs that match."""
     check_filter(where)
     parts = conjuncts(where)
-    few = _narrowest(cursor, parts, _FEW_TO_COUNT) if len(parts) > 1 else None
+    # Indexes of lists have `trashed_at` too: with one condition besides, nothing has to be looked up.
+    narrowing = [part for part in parts if part != _NOT_IN_TRASH]
+    few = _narrowest(cursor, parts, _FEW_TO_COUNT) if len(narrowing) > 1 else None
     if few is None:
         return (
             Sql(f"{select} FROM run") + _where([condition(part, listed=True) for part in parts]) + Sql(group)

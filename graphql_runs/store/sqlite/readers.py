@@ -14,6 +14,7 @@ import apsw
 
 from graphql_runs.model.errors import LimitExceeded, StoreUnavailable
 from graphql_runs.store.sqlite.connection import connect, translated
+from graphql_runs.store.sqlite.schema import check_version
 
 T = TypeVar("T")
 
@@ -23,14 +24,24 @@ _STEPS_BETWEEN_LOOKS = 200_000
 """Virtual machine steps of SQLite's, about 2 ms."""
 
 
+class _Asked:
+    """One call, and whether nobody waits for it any more."""
+
+    given_up = False
+
+
 class _Reader:
-    """One thread's connection and the time by which its reading has to end."""
+    """One thread's connection, the call it reads for, and the time by which its reading has to end."""
 
     def __init__(self, path: Path) -> None:
         self.db = connect(path, write=False, cache_mebibytes=_CACHE_MEBIBYTES)
         self.cursor = self.db.cursor()
         self.deadline = 0.0
-        self.db.set_progress_handler(lambda: time.monotonic() > self.deadline, _STEPS_BETWEEN_LOOKS)
+        self.asked = _Asked()
+        self.db.set_progress_handler(self._ends, _STEPS_BETWEEN_LOOKS)
+
+    def _ends(self) -> bool:
+        return self.asked.given_up or time.monotonic() > self.deadline
 
 
 class Readers:
@@ -44,10 +55,15 @@ class Readers:
         self._closed = False
 
     async def do(self, work: Callable[[apsw.Cursor], T]) -> T:
-        """Do reads on one snapshot of the store. Raises LimitExceeded when they take too long."""
+        """Do reads on one snapshot of the store. Raises LimitExceeded when they take too long. A cancelled call stops reading."""
         if self._closed:
             raise StoreUnavailable(f"the store {self._path} is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
+        asked = _Asked()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work, asked)
+        except asyncio.CancelledError:
+            asked.given_up = True
+            raise
 
     async def close(self) -> None:
         """Finish what was taken and close the connections."""
@@ -56,12 +72,14 @@ class Readers:
         while self._opened:
             self._opened.pop().db.close()
 
-    def _read(self, work: Callable[[apsw.Cursor], T]) -> T:
+    def _read(self, work: Callable[[apsw.Cursor], T], asked: _Asked) -> T:
         with translated(self._path):
             reader = self._reader()
             reader.deadline = time.monotonic() + _LONGEST_SECONDS
+            reader.asked = asked
             reader.cursor.execute("BEGIN")
             try:
+                check_version(reader.cursor, self._path)
                 return work(reader.cursor)
             except apsw.InterruptError as error:
                 raise LimitExceeded(f"the query took longer than {_LONGEST_SECONDS:.0f} s") from error

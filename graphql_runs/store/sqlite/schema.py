@@ -1,7 +1,6 @@
-"""The tables, their versions, and what happens when a file is opened.
+"""What of the tables others rely on, and what happens when a file is opened.
 
-Records are kept as JSON documents (`store.documents`) with a CRC-32 in `sum`, beside the columns that lists and filters use. A text
-that many rows refer to (an id, the key of a parameter) is a `term` with a number.
+Records are kept as JSON documents (`store.documents`) with a CRC-32 in `sum`, beside the columns that lists and filters use.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import apsw
 
-from graphql_runs.model.errors import InvalidInput, NotFound
+from graphql_runs.model.errors import InvalidInput, NotFound, StoreUnavailable
 from graphql_runs.model.filter import Attribute
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
-from graphql_runs.store.fields import ATTRIBUTES, NUMERIC
+from graphql_runs.store.sqlite import migrations
 from graphql_runs.store.sqlite.connection import number, rows
 from graphql_runs.store.sqlite.lock import FileLock
 
@@ -55,84 +54,11 @@ ORDERED = (
 )
 """Attributes with an index `run_by_…` of their own."""
 
-NULLABLE = frozenset(
-    {
-        Attribute.CLUSTER,
-        Attribute.PARENT,
-        Attribute.DISPLAY_NAME,
-        Attribute.SUBMITTED_BY,
-        Attribute.STARTED_AT,
-        Attribute.ENDED_AT,
-        Attribute.DURATION,
-        Attribute.KIND,
-        Attribute.TARGET,
-    }
-)
-"""Attributes that a run may lack."""
+SPARSE = (Attribute.TRASHED_AT, Attribute.STALE_AT)
+"""Attributes that few runs have, whose index `run_by_…` holds these runs only."""
 
 WAITING = 16
 """The index of fragmented streams begins at so many items: below, it would be rewritten for every append."""
-
-
-def _column(name: Attribute) -> str:
-    kind = "REAL" if name is Attribute.DURATION else "INTEGER" if name in NUMERIC else "TEXT"
-    return f"{name.value} {kind}" if name in NULLABLE else f"{name.value} {kind} NOT NULL"
-
-
-def _run_index(name: Attribute, more: str = "") -> str:
-    return f"CREATE INDEX run_by_{name.value} ON run({name.value}{more});"
-
-
-def _named_table(table: str) -> str:
-    return f"""
-CREATE TABLE {table}(key INTEGER PRIMARY KEY, owner INTEGER NOT NULL, name TEXT NOT NULL, doc BLOB NOT NULL, sum INTEGER NOT NULL);
-CREATE UNIQUE INDEX {table}_by_name ON {table}(owner, name);
-"""
-
-
-_FIRST = f"""
-CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-INSERT INTO meta VALUES ('runs', 0);
-CREATE TABLE term(key INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
-CREATE TABLE counter(name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
-{"".join(_named_table(table) for table in TABLES.values() if table != "metric")}
--- One row per metric and run; `experiment` is a term. NaN is NULL here, the document has the truth.
-CREATE TABLE metric(key INTEGER PRIMARY KEY, owner INTEGER NOT NULL, name TEXT NOT NULL, experiment INTEGER NOT NULL,
-  last REAL, min REAL, max REAL, mean REAL, count INTEGER, first_non_finite_step,
-  doc BLOB NOT NULL, sum INTEGER NOT NULL);
-CREATE UNIQUE INDEX metric_by_name ON metric(owner, name);
-CREATE INDEX metric_by_last ON metric(name, last, experiment);
-CREATE INDEX metric_by_min ON metric(name, min, experiment);
-CREATE INDEX metric_by_max ON metric(name, max, experiment);
-
-CREATE TABLE run(key INTEGER PRIMARY KEY, {", ".join(map(_column, ATTRIBUTES))},
-  bags BLOB NOT NULL, doc BLOB NOT NULL, sum INTEGER NOT NULL);
-CREATE UNIQUE INDEX run_by_id ON run(id);
-CREATE INDEX run_by_root ON run(root, depth, id);
-{"".join(_run_index(name, ", created_at, status") for name in DATED)}
-{"".join(map(_run_index, ORDERED))}
--- Tags, params and properties: `key` is the term of `param:lr`. Numbers sort before texts, as SQLite has it by itself.
-CREATE TABLE bag(run INTEGER NOT NULL, key INTEGER NOT NULL, text TEXT NOT NULL, number,
-  sort GENERATED ALWAYS AS (coalesce(number, text)) VIRTUAL, PRIMARY KEY(run, key)) WITHOUT ROWID;
-CREATE INDEX bag_by_text ON bag(key, text);
-CREATE INDEX bag_by_sort ON bag(key, sort);
-
-CREATE TABLE stream(key INTEGER PRIMARY KEY, end INTEGER NOT NULL, waiting INTEGER NOT NULL);
-CREATE INDEX stream_by_waiting ON stream(waiting) WHERE waiting >= {WAITING};
--- Keys only grow, also when items are merged: what is above a key was written after it (see wakes).
-CREATE TABLE item(key INTEGER PRIMARY KEY, stream INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
-  mark INTEGER NOT NULL, waiting INTEGER NOT NULL, sum INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE UNIQUE INDEX item_by_start ON item(stream, start);
-CREATE TABLE position(root INTEGER NOT NULL, writer TEXT NOT NULL, sequence INTEGER NOT NULL, digest BLOB NOT NULL, note BLOB,
-  PRIMARY KEY(root, writer)) WITHOUT ROWID;
--- Only the newest hint of a run is kept: doubles say nothing, and so hints never outgrow the runs.
-CREATE TABLE hint(workspace INTEGER NOT NULL, run INTEGER NOT NULL, n INTEGER NOT NULL, root INTEGER NOT NULL,
-  at INTEGER NOT NULL, PRIMARY KEY(workspace, run)) WITHOUT ROWID;
-CREATE UNIQUE INDEX hint_by_n ON hint(workspace, n);
-"""
-
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
-"""Script i takes a file from version i to i + 1; version 0 is an empty file."""
 
 
 def check_path(path: Path, *, create: bool) -> None:
@@ -158,13 +84,19 @@ def prepare(db: apsw.Connection, path: Path) -> None:
     if (mode := db.pragma("journal_mode", "wal")) != "wal":
         raise InvalidInput(f"{path} cannot use SQLite's write-ahead log (journal mode {mode})", field="store")
     version = _version(db)
-    if version == len(MIGRATIONS):
+    if version == len(migrations.MIGRATIONS):
         return
     with db:
-        for script in MIGRATIONS[version:]:
+        for script in migrations.MIGRATIONS[version:]:
             db.execute(script)
         db.pragma("application_id", APPLICATION)
-        db.pragma("user_version", len(MIGRATIONS))
+        db.pragma("user_version", len(migrations.MIGRATIONS))
+
+
+def check_version(cursor: apsw.Cursor, path: Path) -> None:
+    """Raises StoreUnavailable when the tables are not those of this program any more; in a transaction."""
+    if number(cursor, "PRAGMA user_version") != len(migrations.MIGRATIONS):
+        raise StoreUnavailable(f"the store {path} was taken over by another version of graphql-runs")
 
 
 def settle_epoch(db: apsw.Connection, path: Path, lock: FileLock) -> str:
@@ -207,9 +139,9 @@ def _check_header(db: apsw.Connection, path: Path) -> None:
     tables = db.execute("SELECT count(*) FROM sqlite_schema").get
     if tables and application != APPLICATION:
         raise InvalidInput(f"{path} is a SQLite database of another program", field="store")
-    if version > len(MIGRATIONS):
+    if version > len(migrations.MIGRATIONS):
         raise InvalidInput(
-            f"{path} was written by a newer version of graphql-runs (schema {version}, this one knows {len(MIGRATIONS)})",
+            f"{path} was written by a newer version of graphql-runs (schema {version}, this one knows {len(migrations.MIGRATIONS)})",
             field="store",
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import apsw
@@ -12,19 +13,23 @@ from graphql_runs.model.change import Hint
 from graphql_runs.model.filter import Key, Order, RunFilter
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
+from graphql_runs.model.time import Micros
 from graphql_runs.store.port import (
     Batch,
     Capabilities,
+    Extent,
     FoundRun,
     Item,
     Loose,
     Named,
     Position,
+    Purge,
     R,
+    Sizes,
     Wake,
 )
-from graphql_runs.store.sqlite import pages, reads
-from graphql_runs.store.sqlite.blobs import Blobs
+from graphql_runs.store.sqlite import pages, reads, whole
+from graphql_runs.store.sqlite.blobs import Blobs, folder_of
 from graphql_runs.store.sqlite.lock import refuse_network
 from graphql_runs.store.sqlite.readers import Readers
 from graphql_runs.store.sqlite.wakes import Wakes
@@ -44,16 +49,18 @@ class SqliteStore:
 
     def __init__(self, path: Path, writer: Writer, wakes: Wakes, epoch: str, read_threads: int) -> None:
         """Use `open`."""
+        self._path = path
         self._writer = writer
         self._wakes = wakes
         self._readers = Readers(path, read_threads)
-        self._blobs = Blobs(path.with_name(f"{path.name}.blobs"))
+        self._blobs = Blobs(folder_of(path))
         self._epoch = epoch
         self._capabilities = Capabilities(
             name="sqlite",
             version=apsw.sqlite_lib_version(),
             change_notification=True,
             explain=True,
+            backup=True,
             facts={"journal mode": "wal", "synchronous": "full", "file": path.name},
         )
 
@@ -139,8 +146,8 @@ class SqliteStore:
     async def explain_runs(
         self, where: RunFilter | None, order: Sequence[Order], *, after: Key | None = None, first: int
     ) -> list[str]:
-        """The steps in which `find_runs` would get its page, in SQLite's words
-        (https://www.sqlite.org/eqp.html): which indexes it searches, what it scans or sorts."""
+        """See `Store.explain_runs`; in SQLite's words (https://www.sqlite.org/eqp.html): which indexes it searches, what it scans or
+        sorts."""
         return await self._readers.do(lambda cursor: pages.explain(cursor, where, order, after, first))
 
     async def count_runs(self, where: RunFilter | None) -> int:
@@ -150,6 +157,10 @@ class SqliteStore:
     async def count_statuses(self, where: RunFilter | None) -> dict[RunStatus, int]:
         """See `Store.count_statuses`."""
         return await self._readers.do(lambda cursor: pages.count_statuses(cursor, where))
+
+    async def explain_counts(self, where: RunFilter) -> list[str]:
+        """The steps in which `count_runs` and `count_statuses` would count, in SQLite's words."""
+        return await self._readers.do(lambda cursor: pages.explain_counts(cursor, where))
 
     async def tree_runs(self, root: str) -> list[Run]:
         """See `Store.tree_runs`."""
@@ -162,6 +173,14 @@ class SqliteStore:
     async def next_number(self, counter: str) -> int:
         """See `Store.next_number`."""
         return await self._writer.do(lambda changes: changes.next_number(counter))
+
+    async def raise_number(self, counter: str, least: int) -> None:
+        """See `Store.raise_number`."""
+        await self._writer.do(lambda changes: changes.raise_number(counter, least))
+
+    async def scan(self, kind: type[R], *, after: str | None = None, first: int) -> list[R]:
+        """See `Store.scan`."""
+        return await self._readers.do(lambda cursor: reads.scan(cursor, kind, after, first))
 
     async def ends(self, streams: Sequence[str]) -> list[int]:
         """See `Store.ends`."""
@@ -181,17 +200,33 @@ class SqliteStore:
         """See `Store.positions`."""
         return await self._readers.do(lambda cursor: reads.positions(cursor, root, writers))
 
+    async def all_positions(self, root: str, *, after: str | None = None, first: int) -> list[Position]:
+        """See `Store.all_positions`."""
+        return await self._readers.do(lambda cursor: reads.all_positions(cursor, root, after, first))
+
+    async def streams(self, *, after: str | None = None, first: int) -> list[Extent]:
+        """See `Store.streams`."""
+        return await self._readers.do(lambda cursor: reads.streams(cursor, after, first))
+
     async def commit(self, batch: Batch) -> None:
         """See `Store.commit`."""
         await self._writer.do(lambda changes: changes.commit(batch), batch.root)
 
-    async def compact(self, stream: str, merged: Item, parts: Sequence[tuple[int, int]]) -> bool:
+    async def compact(self, stream: str, merged: Item, parts: Sequence[Item]) -> bool:
         """See `Store.compact`."""
         return await self._writer.do(lambda changes: changes.compact(stream, merged, parts))
 
     async def fragmented(self, *, items: int, after: str | None = None, first: int) -> list[str]:
         """See `Store.fragmented`."""
         return await self._readers.do(lambda cursor: reads.fragmented(cursor, items, after, first))
+
+    async def purge(self, purge: Purge) -> None:
+        """See `Store.purge`."""
+        await self._writer.do(lambda changes: changes.purge(purge), purge.root)
+
+    async def trim(self, root: str, before: int) -> None:
+        """See `Store.trim`."""
+        await self._writer.do(lambda changes: changes.trim(root, before))
 
     async def hints(self, workspace: str, after: int, *, first: int) -> list[Hint]:
         """See `Store.hints`."""
@@ -212,6 +247,23 @@ class SqliteStore:
     def read_blob(self, sha256: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """See `Store.read_blob`."""
         return self._blobs.read(sha256, start, end)
+
+    async def sweep_blobs(self, before: Micros) -> int:
+        """See `Store.sweep_blobs`."""
+        swept = 0
+        async for blobs in self._blobs.older(before):
+            named = await self._readers.do(partial(reads.named_blobs, blobs=blobs))
+            swept += await self._blobs.remove([blob for blob in blobs if blob not in named], before)
+        return swept
+
+    async def sizes(self) -> Sizes:
+        """See `Store.sizes`."""
+        return await whole.sizes(self._readers, self._blobs, self._path)
+
+    async def backup(self, target: Path) -> None:
+        """See `Store.backup`. The blobs of the copy are links to the same files where the file system can do that. A process that
+        is killed meanwhile leaves a folder `<target>.unfinished-…`, which is of no use."""
+        await whole.backup(self._path, await asyncio.to_thread(_checked, target))
 
     def wakes(self) -> AsyncGenerator[Wake]:
         """See `Store.wakes`."""

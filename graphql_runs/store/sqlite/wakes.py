@@ -26,7 +26,7 @@ _RETRY_SECONDS = 1.0
 _CACHE_MEBIBYTES = 1
 
 _TOUCHED = """SELECT term.text FROM (SELECT DISTINCT stream FROM item WHERE key > ?) AS new
-  JOIN term ON term.key = new.stream WHERE term.text GLOB 'journal_*'"""
+  JOIN stream ON stream.key = new.stream JOIN term ON term.key = stream.term WHERE term.text GLOB 'journal_*'"""
 
 
 class _Listener:

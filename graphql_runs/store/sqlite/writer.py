@@ -10,6 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ import apsw
 from graphql_runs.model.errors import InvalidInput, RunsError, StoreUnavailable
 from graphql_runs.store.sqlite import schema
 from graphql_runs.store.sqlite.changes import Changes
-from graphql_runs.store.sqlite.connection import BUSY_MILLISECONDS, connect, number, translated, unavailable
+from graphql_runs.store.sqlite.connection import BUSY_MILLISECONDS, connect, translated, unavailable
 from graphql_runs.store.sqlite.lock import FileLock
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,10 @@ _TRUNCATE = 64 << 20
 _CHECKPOINT_MILLISECONDS = 200
 """How long a checkpoint waits for readers."""
 _IDLE_SECONDS = 1.0
+_SWEEP_PAUSE = 0.02
+"""Seconds between sweeps while nothing else is to do."""
+_SWEEP_EVERY = 0.5
+"""Seconds between sweeps while there is."""
 _CACHE_MEBIBYTES = 8
 
 
@@ -48,7 +53,8 @@ _CACHE_MEBIBYTES = 8
 class _Job:
     work: Callable[[Changes], Any]
     root: str | None
-    future: asyncio.Future[Any]
+    future: asyncio.Future[Any] | None
+    """None for what nobody waits for."""
     result: Any = None
     error: BaseException | None = field(default=None)
 
@@ -65,6 +71,7 @@ class Writer:
         self._log_pages = 0
         self._checkpoint_at = _CHECKPOINT
         self._checkpointed = True
+        self._swept_at = 0.0
 
     async def open(self, *, create: bool) -> str:
         """Start the thread and open the file; gives the store's epoch."""
@@ -82,10 +89,9 @@ class Writer:
         """Do work in a transaction; durable when this returns."""
         if self._closing:
             raise StoreUnavailable(f"the store {self._path} is closed")
-        job = _Job(work, root, self._loop.create_future())
-        self._jobs.put(job)
-        result: T = await job.future
-        return result
+        done: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put(_Job(work, root, done))
+        return await done
 
     async def close(self) -> None:
         """Finish what was taken, checkpoint, and end the thread."""
@@ -107,6 +113,8 @@ class Writer:
             try:
                 while (jobs := self._gather()) is not None:
                     self._transact(jobs)
+                    if self._changes.leftovers and time.monotonic() - self._swept_at > _SWEEP_EVERY:
+                        self._sweep()
             finally:
                 self._close()
         finally:
@@ -134,6 +142,7 @@ class Writer:
             raise
         self._cursor = self._db.cursor()
         self._changes = Changes(self._db)
+        self._changes.look_for_leftovers()
         self._db.set_wal_hook(self._note_pages)
         return epoch
 
@@ -145,12 +154,8 @@ class Writer:
         return apsw.SQLITE_OK
 
     def _gather(self) -> list[_Job] | None:
-        """The next jobs, None at the end. Checkpoints when nothing came for a while."""
-        try:
-            job = self._jobs.get(timeout=None if self._checkpointed else _IDLE_SECONDS)
-        except queue.Empty:
-            self._checkpoint_idle()
-            job = self._jobs.get()
+        """The next jobs, None at the end. Sweeps when nothing is queued, and checkpoints when nothing came for a while."""
+        job = self._next()
         if job is None:
             return None
         jobs = [job]
@@ -161,6 +166,23 @@ class Writer:
                 break
             jobs.append(job)
         return jobs
+
+    def _next(self) -> _Job | None:
+        while True:
+            patience = (
+                _SWEEP_PAUSE if self._changes.leftovers else None if self._checkpointed else _IDLE_SECONDS
+            )
+            try:
+                return self._jobs.get(timeout=patience)
+            except queue.Empty:
+                if self._changes.leftovers:
+                    self._sweep()
+                else:
+                    self._checkpoint_idle()
+
+    def _sweep(self) -> None:
+        self._transact([_Job(Changes.sweep, None, None)])
+        self._swept_at = time.monotonic()
 
     def _transact(self, jobs: list[_Job]) -> None:
         before = after = 0
@@ -179,16 +201,17 @@ class Writer:
         except Exception as error:
             for job in jobs:
                 job.error = unavailable(self._path, error) or error
+                if job.future is None:
+                    log.warning("%s could not be swept: %s", self._path, job.error)
+                    self._changes.leftovers = False  # not again before it has been idle
         self._tell(self._deliver, jobs, before, after)
         if self._log_pages >= self._checkpoint_at:
             self._checkpoint()
 
     def _begin(self) -> int:
         self._cursor.execute("BEGIN IMMEDIATE")
-        if number(self._cursor, "PRAGMA user_version") != len(schema.MIGRATIONS):
-            raise StoreUnavailable(
-                f"the store {self._path} was taken over by another version of graphql-runs"
-            )
+        schema.check_version(self._cursor, self._path)
+        self._changes.begin()
         return self._changes.last_item()
 
     def _try(self, job: _Job, *, alone: bool) -> None:
@@ -223,6 +246,8 @@ class Writer:
             roots = frozenset(job.root for job in jobs if job.root is not None and job.error is None)
             self._committed(roots, before, after)
         for job in jobs:
+            if job.future is None:
+                continue
             if job.error is not None:
                 _fail(job.future, job.error)
             else:
@@ -252,6 +277,10 @@ class Writer:
         log_file = self._path.with_name(f"{self._path.name}-wal")
         self._checkpoint(truncate=log_file.exists() and log_file.stat().st_size > _TRUNCATE)
         self._checkpointed = True  # what is left has to wait for the next commit
+        try:
+            self._changes.look_for_leftovers()  # of other processes too, which may have ended
+        except apsw.Error as error:
+            log.warning("%s cannot be swept now: %s", self._path, error)
 
     def _close(self) -> None:
         try:

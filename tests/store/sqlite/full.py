@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import resource
 import sys
 from pathlib import Path
 
 from graphql_runs.model.errors import StoreUnavailable
+from graphql_runs.store.port import Purge
 from graphql_runs.store.sqlite import SqliteStore
-from tests.store.samples import Log, a_run
+from tests.store.samples import Log, a_run, chunks, entry
+
+
+async def refuses(store: SqliteStore, log: Log, path: Path, n: int) -> None:
+    """Everything else that needs space fails in the same way, and nothing of it is there."""
+    root, large = log.run.root, bytes(10_000_000)
+    purge = Purge(root, entry(n + 1), (log.run.id,))
+    for doing in (store.purge(purge), store.put_blob(chunks(large), limit=len(large))):
+        try:
+            await doing
+        except StoreUnavailable:
+            continue
+        raise AssertionError(doing)
+    await log.check(n)
+    assert await store.blob_size(hashlib.sha256(large).hexdigest()) is None
+    folder = path.parent / "copies"
+    folder.mkdir()
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most))
+    try:
+        await store.backup(folder / "copy")
+    except StoreUnavailable:
+        assert list(folder.iterdir()) == []
+    else:
+        raise AssertionError(list(folder.iterdir()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def main(path: Path) -> None:
@@ -28,6 +57,7 @@ async def main(path: Path) -> None:
             failed += 1
             # What is there can be read all the same.
             await log.check(n)
+    await refuses(store, log, path, n)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     for _ in range(5):
         await store.commit(log.step(n + after))

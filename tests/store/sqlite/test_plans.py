@@ -35,6 +35,12 @@ NEWEST = Order(AttributeField(Attribute.CREATED_AT), descending=True)
 ROOTS = Compare(AttributeField(Attribute.PARENT), Op.EXISTS, False)
 
 
+KEPT = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False)
+IN_TRASH = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, True)
+LONG_THERE = Compare(AttributeField(Attribute.TRASHED_AT), Op.LT, 5)
+LATEST_TRASH = Order(AttributeField(Attribute.TRASHED_AT), descending=True)
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     """A hundred runs with metrics and params."""
@@ -63,6 +69,12 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         (And((HERE, ROOTS)), NEWEST, "run USING INDEX run_by_parent"),
         (None, NEWEST, "run USING INDEX run_by_created_at"),
         (None, Order(BagField(Bag.PARAM, "own")), "bag USING INDEX bag_by_sort"),
+        # Lists leave out what is in the trash.
+        (And((IN_LAB, KEPT)), NEWEST, "run USING INDEX run_by_experiment"),
+        (And((HERE, KEPT)), NEWEST, "run USING INDEX run_by_workspace"),
+        (And((HERE, ROOTS, KEPT)), NEWEST, "run USING INDEX run_by_parent"),
+        (And((IN_LAB, LOW, KEPT)), Order(MetricField("loss")), "metric USING INDEX metric_by_last"),
+        (And((HERE, KEPT)), Order(BagField(Bag.PARAM, "own")), "bag USING INDEX bag_by_sort"),
     ],
 )
 async def test_a_page_is_read_from_an_index(
@@ -86,6 +98,27 @@ async def test_a_page_is_read_from_an_index(
     # Nothing but runs of equal values is sorted.
     sorts = [step for step in (first, *rest) if "TEMP B-TREE" in step]
     assert narrow or all("LAST TERM" in step for step in sorts[:1])
+
+
+async def test_lists_without_the_trash_are_counted_in_an_index(store: SqliteStore) -> None:
+    for where, index in ((HERE, "workspace"), (IN_LAB, "experiment"), (ROOTS, "parent")):
+        for condition in (where, And((where, KEPT))):
+            plan = await store.explain_counts(condition)
+            assert [step for step in plan if f"run USING COVERING INDEX run_by_{index}" in step]
+            # Nothing is looked up in the table, row by row.
+            assert not [step for step in plan if "PRIMARY KEY" in step or step.startswith("SCAN")]
+
+
+@pytest.mark.parametrize("where", [IN_TRASH, LONG_THERE, And((HERE, IN_TRASH))])
+async def test_the_trash_is_found_in_an_index(store: SqliteStore, where: RunFilter) -> None:
+    for i in range(3):
+        await fill(store, [Sample(a_run(f"trash{i}", trashed_at=i))])
+    plan = await store.explain_runs(where, [LATEST_TRASH], first=5)
+    assert plan[0].startswith("SEARCH run USING")
+    assert "INDEX run_by_trashed_at" in plan[0]
+    found = await store.find_runs(where, [LATEST_TRASH], first=5)
+    assert [one.run.trashed_at for one in found] == [2, 1, 0]
+    assert await store.count_runs(where) == 3
 
 
 async def test_a_query_that_takes_too_long_is_ended(

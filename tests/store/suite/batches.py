@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from graphql_runs.model.change import Hint
 from graphql_runs.model.errors import Conflict
-from graphql_runs.model.records import LogFile, Metric
+from graphql_runs.model.records import LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
-from graphql_runs.store.port import Append, Batch, Item, Position, Store, journal_of
+from graphql_runs.store.port import Append, Batch, Item, Position, Purge, Store, journal_of
 from tests.store.samples import HOME, Log, Place, a_log, a_metric, a_run, entry, read_all, save
 from tests.store.suite.base import Suite
 
@@ -121,6 +121,25 @@ class Batches(Suite):
         assert results[1::2] == [None] * 12
         for log in logs:
             assert await log.check(1) == 1
+
+    async def test_a_conflict_does_not_hold_up_what_comes_next(self, store: Store, place: Place) -> None:
+        other = await place.open()
+        await begin(store)
+        workspace = Workspace(HOME, "home", 1)
+        await store.upsert(workspace, None)
+        failing: list[Callable[[int], Awaitable[None]]] = [
+            lambda n: store.commit(Batch(RUN.root, entry(n + 1))),
+            lambda n: store.commit(Batch(RUN.root, entry(n), replaces=(a_run("x"),))),
+            lambda n: store.commit(Batch(RUN.root, entry(n), appends=(Append(OUT.id, Item(9, 11, b"ab")),))),
+            lambda n: store.purge(Purge(RUN.root, entry(n + 1), (RUN.id,))),
+            lambda n: store.upsert(replace(workspace, created_at=3), replace(workspace, created_at=2)),
+        ]
+        for n, fail in enumerate(failing, start=1):
+            with pytest.raises(Conflict):
+                await fail(2 * n - 1)
+            await other.commit(Batch(RUN.root, entry(2 * n - 1)))
+            await store.commit(Batch(RUN.root, entry(2 * n)))
+        await other.close()
 
     async def test_one_of_many_for_the_same_entry_wins(self, store: Store) -> None:
         await begin(store)

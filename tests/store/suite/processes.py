@@ -13,8 +13,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from graphql_runs.model import ids
-from graphql_runs.store.port import Store, journal_of
-from tests.store.samples import Log, Place, a_run, eventually, read_all, save, share
+from graphql_runs.model.records import Metric
+from graphql_runs.store.port import Item, Store, journal_of
+from tests.store.samples import (
+    Log,
+    Place,
+    a_metric,
+    a_run,
+    eventually,
+    purge_and_make,
+    read_all,
+    save,
+    share,
+    write_and_follow,
+)
 from tests.store.suite.base import Suite
 from tests.store.suite.wakes import listening
 
@@ -110,6 +122,68 @@ class Processes(Suite):
         assert {hint.run for hint in hints} == {a_run(run_id).id for run_id in "abc"}
         assert max(Counter(hint.n for hint in hints).values()) == 1
         assert await store.hint_end(a_run("a").workspace) == 3 * times
+
+    async def test_three_processes_write_and_follow(self, store: Store, place: Place) -> None:
+        names, times = ["a", "b", "c"], 40
+        arguments = [",".join(names), str(times)]
+        async with (
+            child(place, "trio", "a", *arguments) as one,
+            child(place, "trio", "b", *arguments) as two,
+        ):
+            told = await asyncio.gather(
+                write_and_follow(store, "c", names, times), finished(one), finished(two)
+            )
+        # Each saw everything of everybody, once and in order.
+        for seen in told:
+            for name in names:
+                mine = [entry for entry in seen if entry.startswith(f"{name}:")]
+                assert mine == [f"{name}:{n}" for n in range(times)]
+            assert len(seen) == 3 * times
+
+    async def test_three_processes_purge_and_make_the_same_tree(self, store: Store, place: Place) -> None:
+        run, times = a_run("r"), 25
+        async with (
+            child(place, "remake", "r", str(times)) as one,
+            child(place, "remake", "r", str(times)) as two,
+        ):
+            mine, *others = await asyncio.gather(
+                purge_and_make(store, run, times), finished(one), finished(two)
+            )
+        purges = mine + sum(int(said) for [said] in others)
+        [end] = await store.ends([journal_of(run.root)])
+        assert 0 < purges <= end <= 2 * purges
+        # The last one to make it or to purge it had its way, whole.
+        made = await store.tree_runs(run.root)
+        points = await read_all(store, a_metric(run, "loss").id)
+        metrics = await store.count(Metric, run.id)
+        assert (len(made), metrics, len(points)) in ((0, 0, 0), (1, 1, 1))
+        assert await store.count_runs(None) == len(made)
+        journal = await read_all(store, journal_of(run.root))
+        assert [item.end for item in journal] == ([end - 1, end] if made else [end])
+        if made:
+            assert points == [Item(0, 1, b"%d" % (end - 2))]
+
+    async def test_a_tree_is_whole_or_gone_after_a_kill(self, store: Store, place: Place) -> None:
+        run = a_run("r")
+        for until in (1, 5, 20):
+            [before] = await store.ends([journal_of(run.root)])
+            async with child(place, "remake", "r", "100000") as process:
+
+                async def grown(least: int = before + 2 * until) -> bool:
+                    return (await store.ends([journal_of(run.root)]))[0] >= least
+
+                await eventually(grown)
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+            [end] = await store.ends([journal_of(run.root)])
+            made = await store.tree_runs(run.root)
+            points = await read_all(store, a_metric(run, "loss").id)
+            assert (len(made), len(points)) in ((0, 0), (1, 1))
+            assert await store.count_runs(None) == len(made)
+            # And it can be purged and made once more.
+            assert await purge_and_make(store, run, 1) == 1
+            assert await store.ends([journal_of(run.root)]) == [end + 2]
+            assert await store.tree_runs(run.root) == [run]
 
     async def test_processes_draw_different_numbers(self, store: Store, place: Place) -> None:
         async with child(place, "count", "n", "50") as one, child(place, "count", "n", "50") as two:

@@ -40,10 +40,6 @@ def joined(items: list[Item]) -> Item:
     return Item(items[0].start, items[-1].end, b"".join(item.data for item in items), items[0].mark)
 
 
-def ranges(items: list[Item]) -> list[tuple[int, int]]:
-    return [(item.start, item.end) for item in items]
-
-
 class Streams(Suite):
     """See the module."""
 
@@ -107,14 +103,14 @@ class Streams(Suite):
         items = covering(*[2] * 10)
         await write(store, items)
         middle = joined(items[2:7])
-        assert await store.compact(STREAM, middle, ranges(items[2:7]))
+        assert await store.compact(STREAM, middle, items[2:7])
         expected = [*items[:2], middle, *items[7:]]
         assert await read_all(store, STREAM) == expected
         assert await store.read(STREAM, 9, end=10) == [middle]
         assert await store.read_back(STREAM, 9, limit=1) == [middle]
         assert await store.ends([STREAM]) == [20]
         # Again, over the merged one; and it goes on at its end.
-        assert await store.compact(STREAM, joined(items), ranges(expected))
+        assert await store.compact(STREAM, joined(items), expected)
         assert await read_all(store, STREAM) == [joined(items)]
         more = covering(20, 1)[1:]
         await write(store, more, n=10)
@@ -126,13 +122,15 @@ class Streams(Suite):
     async def test_merging_what_is_not_there_changes_nothing(self, store: Store) -> None:
         items = covering(2, 2, 2, 2)
         await write(store, items)
-        merged, parts = joined(items[1:3]), ranges(items[1:3])
-        assert not await store.compact(STREAM, merged, [(2, 4), (4, 7)])
-        assert not await store.compact(STREAM, merged, [(2, 4)])
-        assert not await store.compact(STREAM, merged, [(2, 3), (3, 4), (4, 6)])
+        merged, parts = joined(items[1:3]), items[1:3]
+        assert not await store.compact(STREAM, merged, [items[1], replace(items[2], end=7)])
+        assert not await store.compact(STREAM, merged, [items[1]])
+        assert not await store.compact(STREAM, merged, [Item(2, 3, b"x"), Item(3, 4, b"x"), items[2]])
+        # The rows of another life.
+        assert not await store.compact(STREAM, merged, [items[1], replace(items[2], data=b"other")])
         assert not await store.compact(STREAM, merged, [])
         assert not await store.compact(STREAM, replace(merged, end=8), parts)
-        assert not await store.compact(STREAM, Item(8, 9, b"x"), [(8, 9)])
+        assert not await store.compact(STREAM, Item(8, 9, b"x"), [Item(8, 9, b"x")])
         assert not await store.compact("metric_nothing", merged, parts)
         assert await read_all(store, STREAM) == items
         assert await store.compact(STREAM, merged, parts)
@@ -142,7 +140,7 @@ class Streams(Suite):
     async def test_one_of_many_merges_at_once_wins(self, store: Store) -> None:
         items = covering(*[1] * 8)
         await write(store, items)
-        done = await asyncio.gather(*(store.compact(STREAM, joined(items), ranges(items)) for _ in range(8)))
+        done = await asyncio.gather(*(store.compact(STREAM, joined(items), items) for _ in range(8)))
         assert done.count(True) == 1
         assert await read_all(store, STREAM) == [joined(items)]
 
@@ -162,7 +160,7 @@ class Streams(Suite):
             merges = 0
             while not appending.done():
                 waiting = (await other.read(STREAM, 0, limit=10**6))[-7:]
-                merges += await other.compact(STREAM, joined(waiting), ranges(waiting))
+                merges += await other.compact(STREAM, joined(waiting), waiting)
             return merges
 
         async def look(reader: Store) -> None:
@@ -191,7 +189,7 @@ class Streams(Suite):
         assert await store.fragmented(items=3, after="metric_a", first=10) == ["metric_b"]
         # What was merged waits no longer, what came after it does.
         parts = covering(*[1] * 40)
-        assert await store.compact("metric_b", joined(parts), ranges(parts))
+        assert await store.compact("metric_b", joined(parts), parts)
         assert await store.fragmented(items=20, first=10) == ["metric_a"]
         await write(store, [Item(40 + i, 41 + i, b"x") for i in range(20)], "metric_b", n=63)
         assert await store.fragmented(items=20, first=10) == ["metric_a", "metric_b"]
@@ -199,7 +197,7 @@ class Streams(Suite):
         alone = covering(9)
         await write(store, alone, "metric_d", n=83)
         assert await store.fragmented(items=1, after="metric_b", first=10) == ["metric_d"]
-        assert await store.compact("metric_d", alone[0], ranges(alone))
+        assert await store.compact("metric_d", alone[0], alone)
         assert await store.fragmented(items=1, after="metric_b", first=10) == []
 
     @settings(
@@ -228,7 +226,7 @@ class Streams(Suite):
         for low, high in merges:
             group = there[low:high]
             if group:
-                assert await store.compact(stream, joined(group), ranges(group))
+                assert await store.compact(stream, joined(group), group)
                 there[low:high] = [joined(group)]
         assert await read_all(store, stream) == there
         start = data.draw(st.integers(0, end - 1))
