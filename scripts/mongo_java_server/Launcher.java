@@ -3,8 +3,11 @@ import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A server that speaks MongoDB's protocol on a free port of this machine, for tests.
@@ -26,10 +29,29 @@ public final class Launcher {
         }
     }
 
+    /** Writes what it acknowledges to the file first, so that a kill loses nothing; by itself it does so once a second. */
+    private static final class Durable extends H2Backend {
+        private static final Set<String> WRITES =
+                Set.of("insert", "update", "delete", "findAndModify", "createIndexes", "dropDatabase");
+
+        Durable(String file) {
+            super(file);
+        }
+
+        @Override
+        public Document handleMessage(MongoMessage message) {
+            Document answer = super.handleMessage(message);
+            if (WRITES.contains(message.getDocument().keySet().iterator().next())) {
+                commit();
+            }
+            return answer;
+        }
+    }
+
     public static void main(String[] arguments) throws IOException {
         boolean onDisk = arguments[0].equals("h2");
         int port = arguments.length > (onDisk ? 2 : 1) ? Integer.parseInt(arguments[onDisk ? 2 : 1]) : 0;
-        MongoBackend backend = onDisk ? new H2Backend(arguments[1]) : new MemoryBackend();
+        MongoBackend backend = onDisk ? new Durable(arguments[1]) : new MemoryBackend();
         MongoServer server = new MongoServer(backend.version(new Version()));
         if (!onDisk) {
             // Change streams read it; H2's is kept in memory only and would not survive a restart.

@@ -2,8 +2,10 @@
 
     python scripts/mongo_java_server/launch.py memory
     python scripts/mongo_java_server/launch.py h2 FILE
+    python scripts/mongo_java_server/launch.py prepare
 
-Needs a JDK and Maven. The jars are fetched once, from wherever Maven is told to fetch them, into the user's cache folder.
+Needs a JDK and Maven. The jars are fetched once, from wherever Maven is told to fetch them, into the user's cache folder; `prepare`
+does only that.
 """
 
 from __future__ import annotations
@@ -122,7 +124,10 @@ def _run(command: list[str]) -> None:
 
 
 def main() -> None:
-    """Run a server until it is interrupted."""
+    """Run a server until it is interrupted, or fetch what it needs."""
+    if sys.argv[1:] == ["prepare"]:
+        print(prepare())
+        return
     server = start(*sys.argv[1:])
     print(server.address, flush=True)
     try:

@@ -1,8 +1,8 @@
 """Blobs in GridFS, by content (https://github.com/mongodb/specifications/blob/master/source/gridfs/gridfs-spec.md).
 
-    blob.files    {_id, filename: SHA-256 in hex, length, chunkSize, uploadDate}
+    blob.files    {_id, filename: SHA-256 in hex, length, chunkSize, uploadDate, metadata: {put_at}}
     blob.chunks   {_id, files_id, n, data}
-    blob.uploads  {_id: files_id, at}: chunks that no file speaks of yet
+    blob.uploads  {_id: files_id, at}: chunks that no file speaks of yet, or no more
 
 The file is written after its chunks, so that a blob that can be found is whole. Any GridFS tool reads the bucket `blob`.
 """
@@ -17,7 +17,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 from graphql_runs.model.errors import LimitExceeded, NotFound, StoreUnavailable
-from graphql_runs.model.time import now
+from graphql_runs.model.time import Micros, now
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.operations import Document
 
@@ -26,6 +26,8 @@ CHUNK = 255 << 10
 _TOGETHER = 8
 """Chunks in one message."""
 _LARGEST_READ = 1 << 20
+_SWEPT = 500
+"""Blobs that are looked at together."""
 _ABANDONED_MICROS = 24 * 3600 * 1_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -43,16 +45,7 @@ class Blobs:
         kept = False
         try:
             sha256, size = await self._fill(upload, chunks, limit)
-            file = {
-                "_id": upload,
-                "filename": sha256,
-                "length": size,
-                "chunkSize": CHUNK,
-                "uploadDate": datetime.now(UTC),
-            }
-            await self._driver.insert("blob.files", [file])
-            # Another upload of the same content may have been first; a repeated insert meets itself.
-            kept = await self._driver.find_one("blob.files", {"_id": upload}, fields=("_id",)) is not None
+            kept = await self._keep(upload, sha256, size)
         finally:
             if not kept:
                 await self._driver.delete("blob.chunks", {"files_id": upload})
@@ -88,14 +81,67 @@ class Blobs:
         if at < stop:
             raise StoreUnavailable(f"the store is damaged: the blob {sha256} lacks bytes from {at} on")
 
-    async def sweep(self) -> None:
-        """Delete what uploads that were never finished have left."""
+    async def sweep(self, before: Micros) -> int:
+        """See `Store.sweep_blobs`."""
+        deleted, after = 0, ""
+        while True:
+            query = {"filename": {"$gt": after}, "metadata.put_at": {"$lt": before}}
+            found = await self._driver.find(
+                "blob.files", query, fields=("filename",), sort=(("filename", 1),), limit=_SWEPT
+            )
+            if not found:
+                return deleted
+            after = found[-1]["filename"]
+            named = {"blob": {"$in": [file["filename"] for file in found]}}
+            kept = {one["blob"] for one in await self._driver.find("artifact", named, fields=("blob",))}
+            for file in found:
+                if file["filename"] not in kept:
+                    deleted += await self._delete(file["_id"], before)
+
+    async def sizes(self) -> tuple[int, int]:
+        """How many there are, and the bytes of all of them."""
+        total = {"_id": None, "files": {"$sum": 1}, "bytes": {"$sum": "$length"}}
+        found = await self._driver.aggregate("blob.files", [{"$group": total}])
+        return (found[0]["files"], found[0]["bytes"]) if found else (0, 0)
+
+    async def tidy(self) -> None:
+        """Delete what uploads and sweeps that were never finished have left."""
         old = {"at": {"$lt": now() - _ABANDONED_MICROS}}
         for document in await self._driver.find("blob.uploads", old, limit=100):
             # A process that died between the file and the end of its upload has left a whole blob.
             if await self._driver.find_one("blob.files", {"_id": document["_id"]}, fields=("_id",)) is None:
                 await self._driver.delete("blob.chunks", {"files_id": document["_id"]})
             await self._driver.delete("blob.uploads", {"_id": document["_id"]})
+
+    async def _keep(self, upload: str, sha256: str, size: int) -> bool:
+        """Whether these chunks are the blob. If not there is one already, which counts as put now."""
+        while True:
+            file = {
+                "_id": upload,
+                "filename": sha256,
+                "length": size,
+                "chunkSize": CHUNK,
+                "uploadDate": datetime.now(UTC),
+                "metadata": {"put_at": now()},
+            }
+            await self._driver.insert("blob.files", [file])
+            # Another upload of the same content may have been first; a repeated insert meets itself.
+            if await self._driver.find_one("blob.files", {"_id": upload}, fields=("_id",)) is not None:
+                return True
+            put = {"$max": {"metadata.put_at": now()}}
+            if await self._driver.change("blob.files", {"filename": sha256}, put):
+                return False
+            # Swept just now.
+
+    async def _delete(self, file: str, before: Micros) -> bool:
+        """Delete a blob unless somebody has put it meanwhile."""
+        await self._driver.insert("blob.uploads", [{"_id": file, "at": now()}])
+        old = {"_id": file, "metadata.put_at": {"$lt": before}}
+        deleted = await self._driver.delete("blob.files", old) > 0
+        if deleted:
+            await self._driver.delete("blob.chunks", {"files_id": file})
+        await self._driver.delete("blob.uploads", {"_id": file})
+        return deleted
 
     async def _file(self, sha256: str) -> Document | None:
         return (

@@ -29,11 +29,13 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
+from pymongo.results import UpdateResult
 from pymongo.write_concern import WriteConcern
 
 from graphql_runs.model.errors import InvalidInput, LimitExceeded, StoreUnavailable
 from graphql_runs.store.mongo.operations import (
     Change,
+    Clear,
     Document,
     Drop,
     Index,
@@ -42,7 +44,7 @@ from graphql_runs.store.mongo.operations import (
     Sort,
     Write,
 )
-from graphql_runs.store.mongo.patience import PassingTrouble, steadily, uncut
+from graphql_runs.store.mongo.patience import passing_trouble, steadily, uncut
 
 T = TypeVar("T")
 
@@ -205,27 +207,25 @@ class Driver:
         self, collection: str, query: Query, change: Query, *, make: bool = False, again: bool = True
     ) -> bool:
         """Change one document by update operators. False when none was found, or when the key of one to make was taken."""
+        return await self._alter(
+            lambda: self._collection(collection).update_one(query, change, upsert=make), again=again
+        )
 
-        async def call() -> bool:
+    async def replace(self, collection: str, query: Query, document: Document, *, again: bool = True) -> bool:
+        """Put a document in the place of another. False when none was found, or a unique key was taken."""
+        return await self._alter(
+            lambda: self._collection(collection).replace_one(query, document), again=again
+        )
+
+    async def _alter(self, call: Callable[[], Awaitable[UpdateResult]], *, again: bool) -> bool:
+        async def found() -> bool:
             try:
-                result = await self._collection(collection).update_one(query, change, upsert=make)
+                result = await call()
             except DuplicateKeyError:
                 return False
             return result.matched_count > 0 or result.upserted_id is not None
 
-        return await self.write(call, again=again)
-
-    async def replace(self, collection: str, query: Query, document: Document, *, again: bool = True) -> bool:
-        """Put a document in the place of another. False when none was found, or a unique key was taken."""
-
-        async def call() -> bool:
-            try:
-                result = await self._collection(collection).replace_one(query, document)
-            except DuplicateKeyError:
-                return False
-            return result.matched_count > 0
-
-        return await self.write(call, again=again)
+        return await self.write(found, again=again)
 
     async def apply(self, collection: str, writes: Sequence[Write]) -> None:
         """Many writes in any order. One that meets a taken key counts as done."""
@@ -408,7 +408,7 @@ def _ours(error: Exception) -> Exception | None:
         case BSONError() | OverflowError():
             return InvalidInput(f"a value cannot be stored: {error}")
     if isinstance(error, _PASSING) or (isinstance(error, PyMongoError) and error.timeout):
-        return PassingTrouble(f"MongoDB cannot answer now: {error}")
+        return passing_trouble(error)
     return None
 
 
@@ -431,7 +431,9 @@ def _index(index: Index) -> pymongo.IndexModel:
     return pymongo.IndexModel(list(index.keys), **options)
 
 
-def _request(write: Write) -> pymongo.ReplaceOne[Document] | pymongo.UpdateOne | pymongo.DeleteOne:
+def _request(
+    write: Write,
+) -> pymongo.ReplaceOne[Document] | pymongo.UpdateOne | pymongo.DeleteOne | pymongo.DeleteMany:
     match write:
         case Replace(query, document, make):
             return pymongo.ReplaceOne(query, document, upsert=make)
@@ -439,6 +441,8 @@ def _request(write: Write) -> pymongo.ReplaceOne[Document] | pymongo.UpdateOne |
             return pymongo.UpdateOne(query, change, upsert=make)
         case Drop(query):
             return pymongo.DeleteOne(query)
+        case Clear(query):
+            return pymongo.DeleteMany(query)
 
 
 def _projection(fields: Sequence[str] | None) -> dict[str, int] | None:

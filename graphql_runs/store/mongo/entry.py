@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphql_runs.model.change import Hint
 from graphql_runs.model.errors import InvalidInput, LimitExceeded
 from graphql_runs.store.mongo.layout import COLLECTIONS, item_key, position_key, tree_document
 from graphql_runs.store.mongo.operations import Document
-from graphql_runs.store.port import Batch, Item, journal_of
+from graphql_runs.store.port import Append, Batch, Item, Purge, journal_of
 
 LARGEST = 14 << 20
 """Bytes of an entry, about: a document of MongoDB's holds 16 MiB."""
@@ -24,8 +26,8 @@ _OVERHEAD = 400
 class StreamState:
     """Where a stream ends, since which turn, and which of its lives it is in (see `layout.item_key`)."""
 
+    life: int
     end: int = 0
-    life: int = 0
     since: int = 0
 
 
@@ -63,7 +65,7 @@ def batch_entry(batch: Batch, streams: dict[str, StreamState], turn: int, token:
         "items": items,
         "streams": states,
         "puts": dict(puts),
-        "hints": [[hint.workspace, hint.run, hint.root, hint.at] for hint in batch.hints],
+        "hints": _hints(batch.hints),
     }
     if (size := _size(items, puts)) > LARGEST:
         raise LimitExceeded(
@@ -74,28 +76,54 @@ def batch_entry(batch: Batch, streams: dict[str, StreamState], turn: int, token:
 
 
 def compaction_entry(
-    stream: str, life: int, root: str, merged: Item, parts: Sequence[tuple[int, int]], waiting: int, turn: int
+    stream: str, life: int, root: str, merged: Item, parts: Sequence[Item], waiting: int, turn: int
 ) -> Document:
     """The entry that puts one item in the place of several, of which `waiting` were waiting for it."""
     return {
         "kind": "compaction",
         "stream": stream,
         "life": life,
-        "parts": [list(part) for part in parts],
+        "parts": [[part.start, part.end] for part in parts],
         "waiting": waiting,
         "item": _item(stream, life, merged, root, turn, waits=False),
     }
 
 
-def check_batch(batch: Batch) -> None:
+def purge_entry(purge: Purge, runs: Sequence[str], turn: int, token: str) -> Document:
+    """The entry that takes these runs away. Raises LimitExceeded when it is too large."""
+    if (size := sum(map(len, runs)) + _OVERHEAD + 20 * len(runs)) > LARGEST:
+        raise LimitExceeded(f"a purge of {len(runs)} runs has {size} bytes; MongoDB takes {LARGEST} at once")
+    journal = _item(journal_of(purge.root), 0, purge.entry, purge.root, turn, waits=False)
+    return {
+        "kind": "purge",
+        "token": token,
+        "runs": list(runs),
+        "whole": purge.root in purge.runs,
+        "item": journal | {"token": token},
+        "hints": _hints(purge.hints),
+    }
+
+
+def trim_entry() -> Document:
+    """The entry that forgets what is below the floor of the head."""
+    return {"kind": "trim"}
+
+
+def check_ranges(root: str, entry: Item, appends: Sequence[Append] = ()) -> None:
     """Raises InvalidInput for ranges that no item can have."""
-    items = [
-        (journal_of(batch.root), batch.entry),
-        *((append.stream, append.item) for append in batch.appends),
-    ]
+    items = [(journal_of(root), entry), *((append.stream, append.item) for append in appends)]
     for stream, item in items:
         if not 0 <= item.start < item.end:
             raise InvalidInput(f"an item of {stream} has rows [{item.start}, {item.end})", field=stream)
+
+
+def _hints(hints: Sequence[Hint]) -> list[list[str | int]]:
+    return [[hint.workspace, hint.run, hint.root, hint.at] for hint in hints]
+
+
+def proof_of(item: Item) -> tuple[int, int, int]:
+    """The rows of an item and its checksum, by which it is known again."""
+    return item.start, item.end, zlib.crc32(item.data)
 
 
 def _item(stream: str, life: int, item: Item, root: str, turn: int, *, waits: bool) -> Document:
@@ -107,6 +135,8 @@ def _item(stream: str, life: int, item: Item, root: str, turn: int, *, waits: bo
         "end": item.end,
         "mark": item.mark,
         "waits": waits,
+        "size": len(item.data),
+        "sum": zlib.crc32(item.data),
         "data": item.data,
     }
 

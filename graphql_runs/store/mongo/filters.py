@@ -1,7 +1,8 @@
 """Filters as MongoDB queries. Every value of a caller's is a value in the query, never an operator or a name.
 
-Conditions on metrics are about another collection. They become queries of their own (`metric_condition`), and `split` keeps
-them apart from what the document of a run can answer alone.
+Conditions on metrics are about another collection, those on children and ancestors about other documents. They become queries of
+their own (`plan`), which `asks_more` tells from what the document of a run can answer alone; so does a regular expression that
+the server could take too long over.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from graphql_runs.model.filter import (
+    Ancestor,
     And,
     Attribute,
     AttributeField,
     BagField,
+    Child,
     Compare,
+    Field,
     MetricField,
     Not,
     Op,
@@ -23,9 +27,10 @@ from graphql_runs.model.filter import (
     RunFilter,
     Under,
 )
+from graphql_runs.model.regex import compiled
 from graphql_runs.store.fields import pattern, stored
 from graphql_runs.store.mongo.layout import LIVE, bag_key, path
-from graphql_runs.store.mongo.operations import Query
+from graphql_runs.store.mongo.operations import Document, Query
 
 NOTHING: Query = {"_id": {"$in": []}}
 EVERYTHING: Query = {"_id": {"$exists": True}}
@@ -39,41 +44,34 @@ _END = r"(?![\s\S])"
 _ANY = r"[\s\S]"
 
 
-def conjuncts(where: RunFilter | None) -> list[RunFilter]:
-    """Conditions that all have to hold."""
-    if where is None:
-        return []
-    if isinstance(where, And):
-        return [one for part in where.parts for one in conjuncts(part)]
-    return [where]
-
-
 def unders(where: RunFilter | None) -> set[Under]:
     """The conditions on the place in a tree."""
     match where:
         case And(parts) | Or(parts):
             return set().union(*(unders(part) for part in parts)) if parts else set()
-        case Not(part):
+        case Not(part) | Child(part) | Ancestor(part):
             return unders(part)
         case Under():
             return {where}
     return set()
 
 
-def asks_metrics(where: RunFilter) -> bool:
-    """The document of a run alone cannot answer."""
+def asks_more(where: RunFilter) -> bool:
+    """A query on the documents of runs alone cannot answer."""
     match where:
         case And(parts) | Or(parts):
-            return any(map(asks_metrics, parts))
+            return any(map(asks_more, parts))
         case Not(part):
-            return asks_metrics(part)
-        case Compare(MetricField()):
+            return asks_more(part)
+        case Compare(MetricField()) | Child() | Ancestor():
             return True
+        case Compare(_, Op.REGEX, operand):
+            return compiled(str(operand)).portable is None
     return False
 
 
 def run_query(parts: Sequence[RunFilter], below: Below) -> Query:
-    """Runs for which all parts hold; none of them may ask metrics."""
+    """Runs for which all parts hold; none of them may ask more."""
     conditions = [condition(part, below) for part in parts]
     if not any(map(_needs_run, parts)):
         conditions.append(LIVE)
@@ -91,12 +89,15 @@ def condition(where: RunFilter, below: Below) -> Query:
             return {"$nor": [condition(part, below)]}
         case Under():
             return {"_id": {"$in": list(below[where])}}
+        case Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, operand):
+            # Indexes say whether something is there only if it is.
+            return {"in_trash": bool(operand)}
         case Compare(AttributeField(attribute), op, operand):
             return _compared(path(attribute), op, operand)
         case Compare(BagField(bag, key), op, operand):
             return _held(bag_key(bag, key), op, operand)
-        case Compare():
-            raise TypeError("a condition on a metric is about another collection")
+        case Compare() | Child() | Ancestor():
+            raise TypeError("a condition on metrics or other runs is no query on the document of a run")
 
 
 def metric_condition(field: MetricField, op: Op, operand: Operand) -> Query:
@@ -125,6 +126,22 @@ def containing(text: str) -> Query:
     return {"$regex": _folded(text)}
 
 
+def place_of(field: Field) -> str:
+    """The part of the document of a run that holds a field."""
+    return path(field.attribute) if isinstance(field, AttributeField) else "bags"
+
+
+def text_of(document: Document, field: Field) -> str | None:
+    """The text of a field in the document of a run."""
+    match field:
+        case AttributeField(attribute):
+            found: str | None = document.get(path(attribute))
+            return found
+        case BagField(bag, key):
+            return next((held["v"] for held in document["bags"] if held["k"] == bag_key(bag, key)), None)
+    return None
+
+
 def starting(text: str) -> Query:
     """Starts with a text."""
     return {"$regex": f"^{_literal(text)}"}
@@ -149,6 +166,8 @@ def _compared(where: str, op: Op, operand: Operand) -> Query:
             return {where: {"$regex": _like(str(operand), fold=True)}}
         case Op.CONTAINS:
             return {where: containing(str(operand))}
+        case Op.REGEX:
+            return {where: {"$regex": compiled(str(operand)).portable}}
         case Op.NE:
             return {where: {"$exists": True, "$ne": _bound(operand)}}
     return {where: {_COMPARE[op]: _bound(operand)}}

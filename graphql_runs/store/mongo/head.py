@@ -9,12 +9,13 @@ from graphql_runs.store.mongo.operations import Document
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a tree, as it was read."""
+    """The head of a tree, as it was read. Entries of the journal before row `floor` are gone."""
 
     root: str
     n: int = 0
     applied: int = 0
     turn: int = 0
+    floor: int = 0
     entry: Document | None = None
     """What is pending; of a head that was read without it, only its kind."""
 
@@ -27,5 +28,14 @@ class Head:
     def of(document: Document) -> Head:
         """Of its document."""
         return Head(
-            document["_id"], document["n"], document["applied"], document["turn"], document.get("entry")
+            document["_id"],
+            document["n"],
+            document["applied"],
+            document["turn"],
+            document["floor"],
+            document.get("entry"),
         )
+
+    def finished(self) -> Document:
+        """Its document when what is pending is applied."""
+        return {"_id": self.root, "n": self.n, "applied": self.n, "turn": self.turn, "floor": self.floor}

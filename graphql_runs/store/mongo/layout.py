@@ -1,7 +1,7 @@
 """The collections, what their documents hold, and the indexes.
 
 A record is kept as its JSON document (`store.documents`) in `doc`, beside the fields that lists and filters use. Documents
-that belong to a run tree have its `root`, by which every collection can be sharded, and the `turn` of the tree's head that
+that belong to a run tree have its `root` and the `turn` of the tree's head that
 wrote them (docs/decisions/0007-mongodb-commit-protocol.md). A field without a value is absent; NaN counts as absent.
 """
 
@@ -34,10 +34,13 @@ WALKED_STATS = frozenset({"last", "min", "max"})
 """Numbers of a metric that have an index to sort by."""
 
 LIVE: Query = {"reserved": {"$exists": False}}
-"""Of runs: not one that is only reserved."""
+"""Not a place that only waits for a document, or that one has left (see `reservations`)."""
 
 WAITING = 16
 """The index of fragmented streams begins at so many items: below, it would be rewritten for every append."""
+
+JOURNAL = "journal_"
+"""How the names of journals begin."""
 
 _PENDING = Index("pending", (("entry.kind", 1),), sparse=True)
 _RESERVED = Index("reserved", (("reserved", 1),), sparse=True)
@@ -46,9 +49,17 @@ _NAMED_ONCE = Index("name", (("owner", 1), ("name", 1)), unique=True)
 
 
 def _dated(*fields: str) -> Index:
-    """Runs of one workspace, experiment, …, the newest first: the order in which lists are shown."""
+    """Runs of one workspace, experiment, …, the newest first: the order in which lists are shown. With what lists and their counts
+    leave out, and how they are counted, so that counting needs no documents."""
+    counted = ("in_trash", 1), ("status", 1)
     return Index(
-        f"{'_'.join(fields)}_created", (*((field, 1) for field in fields), ("created_at", -1), ("_id", 1))
+        f"{'_'.join(fields)}_created",
+        (
+            *((field, 1) for field in fields),
+            ("created_at", -1),
+            ("_id", 1),
+            *(pair for pair in counted if pair[0] not in fields),
+        ),
     )
 
 
@@ -67,6 +78,7 @@ INDEXES: dict[str, tuple[Index, ...]] = {
         _dated("workspace", "status"),
         _dated("experiment"),
         _dated("cluster"),
+        _dated("cluster", "status_class"),
         _dated("parent"),
         Index("tree", (("root", 1), ("depth", 1), ("_id", 1))),
         Index("experiment_number", (("experiment", 1), ("number", -1), ("_id", 1))),
@@ -75,19 +87,29 @@ INDEXES: dict[str, tuple[Index, ...]] = {
         _sorted("started_at", -1),
         _sorted("ended_at", -1),
         _sorted("duration", -1),
+        # For retention, which asks for all workspaces at once.
+        Index("root_ended", (("ended_at", 1), ("_id", 1)), only={"depth": 0}),
+        Index("trashed", (("trashed_at", 1), ("_id", 1)), only={"trashed_at": {"$exists": True}}),
+        Index("stale", (("stale_at", 1), ("_id", 1)), only={"stale_at": {"$exists": True}}),
         Index("bag_text", (("bags.k", 1), ("bags.v", 1))),
         Index("bag_number", (("bags.k", 1), ("bags.n", 1))),
     ),
     "metric": (
+        _RESERVED,
         _NAMED,
         *(
             Index(f"{stat}_of", (("name", 1), ("workspace", 1), (stat, 1), ("owner", 1)))
             for stat in ("last", "min", "max")
         ),
     ),
-    "log": (_NAMED,),
-    "artifact": (_NAMED,),
-    "stream": (Index("waiting", (("waiting", 1), ("_id", 1)), only={"waiting": {"$gte": WAITING}}),),
+    "log": (_RESERVED, _NAMED),
+    "artifact": (_RESERVED, _NAMED, Index("blob", (("blob", 1),), sparse=True)),
+    "position": (_RESERVED,),
+    "stream": (
+        _RESERVED,
+        Index("root", (("root", 1),)),
+        Index("waiting", (("waiting", 1), ("_id", 1)), only={"waiting": {"$gte": WAITING}}),
+    ),
     "hint": (Index("number", (("workspace", 1), ("n", 1))),),
     "blob.files": (Index("content", (("filename", 1),), unique=True),),
     "blob.chunks": (Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True),),
@@ -128,6 +150,7 @@ def tree_document(record: TreeRecord, turn: int) -> Document:
                 if value is not None:
                     # Words of enumerations as plain texts.
                     document[path(name)] = str(value) if isinstance(value, str) else value
+            document["in_trash"] = record.trashed_at is not None
             document["bags"] = [
                 _held(bag_key(bag, key), text)
                 for bag, values in (
@@ -146,6 +169,8 @@ def tree_document(record: TreeRecord, turn: int) -> Document:
             }
         case LogFile() | Artifact():
             document["owner"], document["name"] = owner_of(record)
+            if isinstance(record, Artifact) and record.blob is not None:
+                document["blob"] = record.blob
     return document
 
 
@@ -164,6 +189,16 @@ def item_key(stream: str, life: int, row: int) -> str:
     return f"{stream}/{life:012x}/{row:016x}"
 
 
+def items_of(stream: str) -> Query:
+    """The ids of all items that a stream ever had."""
+    return {"$gt": f"{stream}/", "$lt": f"{stream}0"}  # "0" comes after "/"
+
+
+def positions_of(root: str, after: str = "") -> Query:
+    """The ids of the positions of a tree after a writer."""
+    return {"$gt": position_key(root, after), "$lt": f"{root}0"}
+
+
 def position_key(root: str, writer: str) -> str:
     """The id of a writer's position in a tree."""
     return f"{root}/{writer}"
@@ -176,7 +211,7 @@ def hint_key(workspace: str, run: str) -> str:
 
 def journal_root(stream: str) -> str | None:
     """The tree whose journal a stream is, if it is one."""
-    return f"run_{stream.removeprefix('journal_')}" if stream.startswith("journal_") else None
+    return f"run_{stream.removeprefix(JOURNAL)}" if stream.startswith(JOURNAL) else None
 
 
 def check_names(root: str, streams: Iterable[str]) -> None:

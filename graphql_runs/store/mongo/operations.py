@@ -36,7 +36,14 @@ class Drop:
     query: Query
 
 
-Write = Replace | Change | Drop
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Delete all documents that the query finds."""
+
+    query: Query
+
+
+Write = Replace | Change | Drop | Clear
 
 
 @dataclass(frozen=True, slots=True)

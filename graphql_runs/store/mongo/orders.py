@@ -44,6 +44,8 @@ _MAY_LACK = frozenset(
         Attribute.ENDED_AT,
         Attribute.DURATION,
         Attribute.PARENT,
+        Attribute.TRASHED_AT,
+        Attribute.STALE_AT,
     }
 )
 """Attributes that a run may lack."""

@@ -18,6 +18,12 @@ class PassingTrouble(StoreUnavailable):
     """A lost connection, a primary that steps down: it may be over soon."""
 
 
+def passing_trouble(error: BaseException) -> PassingTrouble:
+    """For an error of the driver, which goes on to describe all that it knows of the cluster."""
+    reason = str(error).partition(" (configured timeouts")[0].partition(", Timeout: ")[0]
+    return PassingTrouble(f"MongoDB cannot answer now: {reason}")
+
+
 async def steadily(call: Callable[[], Awaitable[T]], seconds: float) -> T:
     """Again and again while it meets passing trouble, for so long."""
     deadline = time.monotonic() + seconds

@@ -1,7 +1,8 @@
 """A filter, made ready for one request.
 
-What the documents of runs cannot answer (conditions on metrics) becomes a list of ids where it holds for few runs; else it is
-checked for each block of runs that is read, so that nothing is ever held of all runs.
+What a query on the documents of runs cannot answer (conditions on metrics, children and ancestors, some regular expressions)
+becomes a list of ids where it is about a metric and holds for few runs; else it is checked for each block of runs that is read, so
+that nothing is ever held of all runs.
 """
 
 from __future__ import annotations
@@ -10,13 +11,29 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from graphql_runs.model.filter import And, Attribute, Compare, MetricField, Not, Or, RunFilter, Under
+from graphql_runs.model.filter import (
+    Ancestor,
+    And,
+    Attribute,
+    Child,
+    Compare,
+    MetricField,
+    Not,
+    Or,
+    RunFilter,
+    Under,
+    conjuncts,
+)
+from graphql_runs.model.regex import compiled
 from graphql_runs.store.mongo import filters
 from graphql_runs.store.mongo.driver import Driver
+from graphql_runs.store.mongo.layout import LIVE
 from graphql_runs.store.mongo.operations import Query
 
 _FEW = 500
 """Runs of a condition on a metric that are listed by id."""
+_CHILDREN = 2000
+"""Children that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +64,7 @@ class Plan:
                 if filters.absent(where):
                     return ids - await self.owners(field, {field.stat.value: {"$exists": True}}, ids)
                 return await self.owners(field, filters.metric_condition(field, op, operand), ids)
-            case _ if not filters.asks_metrics(where):
+            case _ if not filters.asks_more(where):
                 query = {"$and": [{"_id": {"$in": list(ids)}}, filters.condition(where, self.below)]}
                 found = await self.driver.find("run", query, fields=("_id",))
                 return {document["_id"] for document in found}
@@ -62,24 +79,78 @@ class Plan:
                 return held
             case Not(part):
                 return ids - await self._holding(part, ids)
+            case Child(part):
+                return await self._with_child(part, ids)
+            case Ancestor(part):
+                return await self._with_ancestor(part, ids)
+            case Compare():
+                return await self._with_match(where, ids)
         raise TypeError(f"{where} is no filter")
+
+    async def _with_child(self, part: RunFilter, ids: set[str]) -> set[str]:
+        held: set[str] = set()
+        after = ""
+        while True:
+            query = {"parent": {"$in": list(ids - held)}, "_id": {"$gt": after}}
+            found = await self.driver.find(
+                "run", query, fields=("parent",), sort=(("_id", 1),), limit=_CHILDREN
+            )
+            parents = {document["_id"]: document["parent"] for document in found}
+            held |= {parents[child] for child in await self._holding(part, set(parents))}
+            if len(found) < _CHILDREN:
+                return held
+            after = found[-1]["_id"]
+
+    async def _with_ancestor(self, part: RunFilter, ids: set[str]) -> set[str]:
+        above = await self._parents(ids)
+        held: set[str] = set()
+        looked_at: dict[str, bool] = {}
+        steps = 0
+        # More steps than ancestors are taken where damaged parents lead round in a circle.
+        while above and steps <= len(looked_at):
+            steps += 1
+            new = set(above.values()) - looked_at.keys()
+            holding = await self._holding(part, new)
+            looked_at |= {run: run in holding for run in new}
+            held |= {run for run, ancestor in above.items() if looked_at[ancestor]}
+            parents = await self._parents(set(above.values()))
+            above = {
+                run: parents[ancestor]
+                for run, ancestor in above.items()
+                if run not in held and ancestor in parents
+            }
+        return held
+
+    async def _parents(self, ids: set[str]) -> dict[str, str]:
+        """The parents of those runs that have one."""
+        query = {"$and": [{"_id": {"$in": list(ids)}, "parent": {"$exists": True}}, LIVE]}
+        found = await self.driver.find("run", query, fields=("parent",))
+        return {document["_id"]: document["parent"] for document in found}
+
+    async def _with_match(self, where: Compare, ids: set[str]) -> set[str]:
+        """Those in which a regular expression is found that the server is better not given."""
+        matches = compiled(str(where.operand)).matches
+        query = {"_id": {"$in": list(ids)}}
+        found = await self.driver.find("run", query, fields=(filters.place_of(where.field),))
+        texts = {document["_id"]: filters.text_of(document, where.field) for document in found}
+        return {run for run, text in texts.items() if text is not None and matches(text)}
 
 
 async def make_plan(driver: Driver, where: RunFilter | None) -> Plan:
     """The plan of a filter that was checked."""
-    parts = filters.conjuncts(where)
+    parts = conjuncts(where)
     below = {under: await _below(driver, under) for under in filters.unders(where)}
     scope = await _scope(driver, parts)
     rest = []
     listed: list[Query] = []
     for part in parts:
-        if filters.asks_metrics(part):
+        if filters.asks_more(part):
             few = await _few(driver, part, scope)
             if few is None:
                 rest.append(part)
             else:
                 listed.append({"_id": {"$in": few}})
-    alone = [part for part in parts if not filters.asks_metrics(part)]
+    alone = [part for part in parts if not filters.asks_more(part)]
     query = filters.run_query(alone, below)
     return Plan(driver, {"$and": [query, *listed]} if listed else query, tuple(rest), below, scope)
 

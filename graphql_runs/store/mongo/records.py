@@ -10,7 +10,14 @@ from graphql_runs.model.run import Run
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.filters import containing, starting
 from graphql_runs.store.mongo.heads import Heads
-from graphql_runs.store.mongo.layout import COLLECTIONS, LIVE, decoded, position_key, standalone_document
+from graphql_runs.store.mongo.layout import (
+    COLLECTIONS,
+    LIVE,
+    decoded,
+    position_key,
+    positions_of,
+    standalone_document,
+)
 from graphql_runs.store.mongo.operations import Query
 from graphql_runs.store.port import Loose, Named, Position, R
 
@@ -84,24 +91,45 @@ class Records:
                 f"{record.id} was written by somebody else, or there is another {collection} of that name"
             )
 
+    async def scan(self, kind: type[R], after: str | None, first: int) -> list[R]:
+        """See `Store.scan`."""
+        if first <= 0:
+            return []
+        query = {"_id": {"$gt": after or ""}, "doc": {"$exists": True}}
+        sort = (("_id", 1),)
+        found = await self._driver.find(COLLECTIONS[kind], query, fields=("doc",), sort=sort, limit=first)
+        return [decoded(kind, document) for document in found]
+
     async def next_number(self, counter: str) -> int:
         """See `Store.next_number`."""
         found = await self._driver.take("counter", {"_id": counter}, {"$inc": {"n": 1}}, fields=("n",))
         return int(found["n"])
 
+    async def raise_number(self, counter: str, least: int) -> None:
+        """See `Store.raise_number`."""
+        await self._driver.take("counter", {"_id": counter}, {"$max": {"n": least}}, fields=("n",))
+
     async def positions(self, root: str, writers: Sequence[str]) -> list[Position | None]:
         """See `Store.positions`."""
-        query = {"_id": {"$in": [position_key(root, writer) for writer in set(writers)]}}
-        found = await self._driver.find("position", query)
+        keys = [position_key(root, writer) for writer in set(writers)]
+        found = await self._positions(root, {"_id": {"$in": keys}}, len(keys))
+        known = {position.writer: position for position in found}
+        return [known.get(writer) for writer in writers]
+
+    async def all_positions(self, root: str, after: str | None, first: int) -> list[Position]:
+        """See `Store.all_positions`."""
+        return await self._positions(root, {"_id": positions_of(root, after or "")}, first)
+
+    async def _positions(self, root: str, query: Query, first: int) -> list[Position]:
+        if first <= 0:
+            return []
+        found = await self._driver.find("position", {**query, **LIVE}, sort=(("_id", 1),), limit=first)
         # Afterwards: what was read may be of an entry that is being applied just now.
         await self._heads.settle(root)
-        known = {
-            document["writer"]: Position(
-                document["writer"], document["sequence"], document["digest"], document.get("note")
-            )
+        return [
+            Position(document["writer"], document["sequence"], document["digest"], document.get("note"))
             for document in found
-        }
-        return [known.get(writer) for writer in writers]
+        ]
 
 
 def _named(owner: str, contains: str | None, prefix: str | None) -> dict[str, Any]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+import orjson
+
+from graphql_runs.model.check import check_filter
 from graphql_runs.model.filter import BagField, Key, MetricField, Order, RunFilter
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
-from graphql_runs.store.fields import check_after, check_filter
+from graphql_runs.store.fields import check_after
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.layout import decoded
 from graphql_runs.store.mongo.orders import (
@@ -27,6 +30,8 @@ _LONGEST_SECONDS = 30.0
 _BLOCK = 500
 _MOST = 2000
 """Runs that are looked at together."""
+_SHOWN = 1000
+"""Characters of a query that are shown to people."""
 
 
 class Runs:
@@ -54,6 +59,20 @@ class Runs:
                 if len(found) >= first or page.after is None:
                     return await self._with_records(found[:first])
                 after, block = page.after, max(first, min(2 * block, _MOST))
+
+    async def explain(self, where: RunFilter | None, order: Sequence[Order], after: Key | None) -> list[str]:
+        """See `Store.explain_runs`: the query, the way through the runs, and what is checked beside it."""
+        check_filter(where)
+        check_after(order, after)
+        with self._driver.within(_LONGEST_SECONDS):
+            plan = await make_plan(self._driver, where)
+        query = orjson.dumps(plan.query, default=str).decode()
+        steps = [f"find runs by {query if len(query) <= _SHOWN else query[:_SHOWN] + '…'}", _WAYS[way(order)]]
+        if plan.rest:
+            steps.append(
+                f"check {len(plan.rest)} conditions on metrics, other runs or by regular expression for each block of runs"
+            )
+        return steps
 
     async def count(self, where: RunFilter | None) -> int:
         """See `Store.count_runs`."""
@@ -116,3 +135,11 @@ def way(order: Sequence[Order]) -> Walk:
         case [MetricField()]:
             return walk_metric
     return walk_all
+
+
+_WAYS: dict[Walk, str] = {
+    walk_attributes: "walk them in the order of an attribute",
+    walk_bag: "walk them in the order of a tag, parameter or property",
+    walk_metric: "walk them in the order of a metric",
+    walk_all: "look at all of them, and keep the first ones in order",
+}

@@ -6,13 +6,16 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
 
 from graphql_runs.model.change import Hint
 from graphql_runs.model.errors import InvalidInput, RunsError, StoreUnavailable
 from graphql_runs.model.filter import Key, Order, RunFilter
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
+from graphql_runs.model.time import Micros
 from graphql_runs.store.mongo.blobs import Blobs
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.heads import Heads
@@ -22,17 +25,21 @@ from graphql_runs.store.mongo.patience import uncut
 from graphql_runs.store.mongo.records import Records
 from graphql_runs.store.mongo.runs import Runs
 from graphql_runs.store.mongo.server import ServerFacts, find_facts, uuid_of
+from graphql_runs.store.mongo.sizes import sizes
 from graphql_runs.store.mongo.streams import Streams
 from graphql_runs.store.mongo.wakes import Wakes
 from graphql_runs.store.port import (
     Batch,
     Capabilities,
+    Extent,
     FoundRun,
     Item,
     Loose,
     Named,
     Position,
+    Purge,
     R,
+    Sizes,
     Wake,
 )
 
@@ -171,6 +178,12 @@ class MongoStore:
         """See `Store.find_runs`."""
         return await self._runs.find(where, order, after, first)
 
+    async def explain_runs(
+        self, where: RunFilter | None, order: Sequence[Order], *, after: Key | None = None, first: int
+    ) -> list[str]:
+        """See `Store.explain_runs`."""
+        return await self._runs.explain(where, order, after)
+
     async def count_runs(self, where: RunFilter | None) -> int:
         """See `Store.count_runs`."""
         return await self._runs.count(where)
@@ -192,6 +205,14 @@ class MongoStore:
         """See `Store.next_number`."""
         return await self._records.next_number(counter)
 
+    async def raise_number(self, counter: str, least: int) -> None:
+        """See `Store.raise_number`."""
+        await self._records.raise_number(counter, least)
+
+    async def scan(self, kind: type[R], *, after: str | None = None, first: int) -> list[R]:
+        """See `Store.scan`."""
+        return await self._records.scan(kind, after, first)
+
     async def ends(self, streams: Sequence[str]) -> list[int]:
         """See `Store.ends`."""
         return await self._streams.ends(streams)
@@ -210,23 +231,33 @@ class MongoStore:
         """See `Store.positions`."""
         return await self._records.positions(root, writers)
 
+    async def all_positions(self, root: str, *, after: str | None = None, first: int) -> list[Position]:
+        """See `Store.all_positions`."""
+        return await self._records.all_positions(root, after, first)
+
+    async def streams(self, *, after: str | None = None, first: int) -> list[Extent]:
+        """See `Store.streams`."""
+        return await self._streams.extents(after, first)
+
     async def commit(self, batch: Batch) -> None:
         """See `Store.commit`. A batch of more than 14 MiB is refused with LimitExceeded."""
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        # To its end even if nobody waits any more: others would have to finish it.
-        work = asyncio.create_task(self._commit(batch))
-        self._under_way.add(work)
-        work.add_done_callback(self._under_way.discard)
-        await uncut(work)
+        await self._carry_out(batch.root, self._heads.commit(batch))
 
-    async def compact(self, stream: str, merged: Item, parts: Sequence[tuple[int, int]]) -> bool:
+    async def compact(self, stream: str, merged: Item, parts: Sequence[Item]) -> bool:
         """See `Store.compact`."""
         return await self._heads.compact(stream, merged, parts)
 
     async def fragmented(self, *, items: int, after: str | None = None, first: int) -> list[str]:
         """See `Store.fragmented`."""
         return await self._streams.fragmented(items, after, first)
+
+    async def purge(self, purge: Purge) -> None:
+        """See `Store.purge`. One of more than 14 MiB of ids is refused with LimitExceeded."""
+        await self._carry_out(purge.root, self._heads.purge(purge))
+
+    async def trim(self, root: str, before: int) -> None:
+        """See `Store.trim`."""
+        await self._heads.trim(root, before)
 
     async def hints(self, workspace: str, after: int, *, first: int) -> list[Hint]:
         """See `Store.hints`."""
@@ -248,13 +279,40 @@ class MongoStore:
         """See `Store.read_blob`."""
         return self._blobs.read(sha256, start, end)
 
+    async def sweep_blobs(self, before: Micros) -> int:
+        """See `Store.sweep_blobs`."""
+        # What is pending may name some.
+        await self._finish_pending(None)
+        return await self._blobs.sweep(before)
+
+    async def sizes(self) -> Sizes:
+        """See `Store.sizes`."""
+        return await sizes(self._driver, self._blobs)
+
+    async def backup(self, target: Path) -> None:
+        """Raises InvalidInput: a database has its own tools for that."""
+        raise InvalidInput(
+            f"{target} cannot be written: MongoDB is backed up by its own tools, such as mongodump; `graphql-runs store copy` makes a file of it",
+            field="target",
+        )
+
     def wakes(self) -> AsyncGenerator[Wake]:
         """See `Store.wakes`."""
         return self._wakes.listen()
 
-    async def _commit(self, batch: Batch) -> None:
-        turn = await self._heads.commit(batch)
-        self._wakes.committed(batch.root, turn)
+    async def _carry_out(self, root: str, change: Coroutine[Any, Any, int]) -> None:
+        if self._closed:
+            change.close()
+            raise StoreUnavailable("the store is closed")
+
+        async def carry_out() -> None:
+            self._wakes.committed(root, await change)
+
+        # To its end even if nobody waits any more: others would have to finish it.
+        work = asyncio.create_task(carry_out())
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
+        await uncut(work)
 
     async def _sweep(self, seconds: float) -> None:
         """Finish what crashed processes left, and clear up."""
@@ -266,7 +324,7 @@ class MongoStore:
                 seen = await self._finish_pending(seen)
                 if time.monotonic() - tidied > _TIDY_SECONDS:
                     await self._heads.reservations.sweep()
-                    await self._blobs.sweep()
+                    await self._blobs.tidy()
                     tidied = time.monotonic()
             except RunsError as error:
                 log.warning("what other processes left is not cleared up now: %s", error)

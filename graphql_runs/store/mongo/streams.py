@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from graphql_runs.model.errors import StoreUnavailable
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.head import Head
 from graphql_runs.store.mongo.heads import Heads
-from graphql_runs.store.mongo.layout import item_key, journal_root
+from graphql_runs.store.mongo.layout import JOURNAL, LIVE, item_key, journal_root
 from graphql_runs.store.mongo.operations import Document
-from graphql_runs.store.port import Item
+from graphql_runs.store.port import Extent, Item, journal_of
 
 _LOOKS = 5
 """A hole that is still there after so many looks is one."""
@@ -23,6 +24,7 @@ _SMALL = 2048
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
+    start: int
     end: int
     life: int
 
@@ -45,18 +47,47 @@ class Streams:
         while True:
             # All of one moment: that of the heads.
             heads = await self._heads.get(list(roots)) if roots else {}
-            found = {stream: heads[root].applied for stream, root in journals.items() if root in heads}
-            if others:
-                fields = ("root", "end", "since", "end_before", "since_before")
-                for document in await self._driver.find("stream", {"_id": {"$in": others}}, fields=fields):
-                    end = _end_at(document, heads.get(document["root"]))
-                    if end is None:
-                        break
-                    found[document["_id"]] = end
-                else:
-                    return [found.get(stream, 0) for stream in streams]
-            else:
-                return [found.get(stream, 0) for stream in streams]
+            ends = None if await self._finish_purges(heads) else await self._ends_of(others, heads)
+            if ends is not None:
+                ends |= {stream: heads[root].applied for stream, root in journals.items() if root in heads}
+                return [ends.get(stream, 0) for stream in streams]
+
+    async def _finish_purges(self, heads: Mapping[str, Head]) -> bool:
+        """Whether there were any. While one is applied, nobody can tell where streams ended before it."""
+        purged = [head.root for head in heads.values() if head.entry and head.entry["kind"] == "purge"]
+        for root in purged:
+            await self._heads.settle(root)
+        return bool(purged)
+
+    async def _ends_of(self, streams: Sequence[str], heads: Mapping[str, Head]) -> dict[str, int] | None:
+        """Where streams ended at the turns up to which heads are applied; None when one has grown too often since then."""
+        if not streams:
+            return {}
+        fields = ("root", "end", "since", "end_before", "since_before")
+        found = await self._driver.find("stream", {"_id": {"$in": streams}, **LIVE}, fields=fields)
+        ends = {document["_id"]: _end_at(document, heads.get(document["root"])) for document in found}
+        known = {stream: end for stream, end in ends.items() if end is not None}
+        return known if len(known) == len(ends) else None
+
+    async def extents(self, after: str | None, first: int) -> list[Extent]:
+        """See `Store.streams`."""
+        if first <= 0:
+            return []
+        query = {"_id": {"$gt": after or ""}, **LIVE}
+        found = await self._driver.find("stream", query, fields=("end",), sort=(("_id", 1),), limit=first)
+        extents = [Extent(document["_id"], 0, document["end"]) for document in found]
+        return sorted(extents + await self._journals(after or "", first), key=lambda one: one.stream)[:first]
+
+    async def _journals(self, after: str, first: int) -> list[Extent]:
+        query: dict[str, Any] = {"applied": {"$gt": 0}}
+        if after > JOURNAL:
+            root = journal_root(after)
+            if root is None:
+                return []
+            query["_id"] = {"$gt": root}
+        fields = ("floor", "applied")
+        found = await self._driver.find("tree", query, fields=fields, sort=(("_id", 1),), limit=first)
+        return [Extent(journal_of(one["_id"]), one["floor"], one["applied"]) for one in found]
 
     async def read(self, stream: str, start: int, end: int | None, limit: int | None) -> list[Item]:
         """See `Store.read`."""
@@ -66,7 +97,7 @@ class Streams:
                 return []
             stop = bounds.end if end is None else min(end, bounds.end)
             # A hole may have been filled by a merge meanwhile.
-            if (found := await self._read(stream, bounds, max(start, 0), stop, limit)) is not None:
+            if (found := await self._read(stream, bounds, max(start, bounds.start), stop, limit)) is not None:
                 return found
         raise StoreUnavailable(f"the store is damaged: {stream} lacks rows from {start} on")
 
@@ -74,7 +105,7 @@ class Streams:
         """See `Store.read_back`."""
         for _ in range(_LOOKS):
             bounds = await self._bounds(stream)
-            if bounds is None or min(end, bounds.end) <= 0:
+            if bounds is None or min(end, bounds.end) <= bounds.start:
                 return []
             if (found := await self._read_back(stream, bounds, min(end, bounds.end), limit)) is not None:
                 return found
@@ -91,9 +122,9 @@ class Streams:
     async def _bounds(self, stream: str) -> _Bounds | None:
         if (root := journal_root(stream)) is not None:
             head = (await self._heads.get([root])).get(root)
-            return None if head is None else _Bounds(head.applied, 0)
-        found = await self._driver.find_one("stream", {"_id": stream}, fields=("end", "life"))
-        return None if found is None else _Bounds(found["end"], found["life"])
+            return None if head is None else _Bounds(head.floor, head.applied, 0)
+        found = await self._driver.find_one("stream", {"_id": stream, **LIVE}, fields=("end", "life"))
+        return None if found is None else _Bounds(0, found["end"], found["life"])
 
     async def _read(
         self, stream: str, bounds: _Bounds, start: int, stop: int, limit: int | None
@@ -130,9 +161,8 @@ class Streams:
         """Items without a gap up to row `stop`, the last first; None when there is a gap."""
         items: list[Item] = []
         size, low = 0, stop
-        query = {
-            "_id": {"$gte": item_key(stream, bounds.life, 0), "$lt": item_key(stream, bounds.life, stop)}
-        }
+        first = item_key(stream, bounds.life, bounds.start)
+        query = {"_id": {"$gte": first, "$lt": item_key(stream, bounds.life, stop)}}
         scan = self._driver.scan("item", query, sort=(("_id", -1),), batch=_batch(limit))
         async with aclosing(scan) as documents:
             async for document in documents:
@@ -147,7 +177,7 @@ class Streams:
                 size += len(document["data"])
                 if size >= limit:
                     break
-        if not items or (size < limit and low > 0):
+        if not items or (size < limit and low > bounds.start):
             return None
         return items[::-1]
 

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tests.store.model.database import Conflict, Lost, Piece, Steps, StreamValue, Violation
-from tests.store.model.protocol import Batch, Protocol, journal
-
-SHARED = "run shared"
+from tests.store.model.database import SHARED, Conflict, Lost, Piece, Place, Steps, Violation
+from tests.store.model.protocol import Batch, Protocol, goes, journal
 
 
 @dataclass(slots=True)
@@ -74,27 +72,33 @@ class Writer:
 
     def _batch(self, n: int, sequence: int, position: int | None) -> Steps[Batch]:
         root = self.root
-        stream, summary, run = f"points of {root}", f"summary of {root}", f"run {root}"
-        values = {}
-        for id in (stream, summary, run, SHARED):
+        writer, run = f"writer {self.name}", f"run {root}"
+        values: dict[str, Any] = {writer: position}
+        for id in (
+            run,
+            SHARED,
+            *(f"{what} of {one}" for what in ("points", "summary") for one in (root, "shared")),
+        ):
             values[id] = yield from self._value(id)
-        start = 0 if values[stream] is None else values[stream].end
-        rows = tuple((self.name, sequence, index) for index in range(self.rng.randint(1, 2)))
-        new = {f"writer {self.name}": sequence, run: (self.name, sequence)}
-        values[f"writer {self.name}"] = position
-        appends: tuple[tuple[str, int, tuple[Any, ...]], ...] = ()
-        if self.rng.random() < 0.8:
-            appends = ((stream, start, rows),)
-            new[summary] = start + len(rows)
+        new: dict[str, Any] = {writer: sequence, run: (self.name, sequence)}
         hints = [run]
-        if self.rng.random() < 0.4:
+        grows = [root] if self.rng.random() < 0.8 else []
+        if self.rng.random() < 0.5:
             new[SHARED] = (self.name, sequence)
             hints.append(SHARED)
+            grows.append("shared")
+        appends: list[tuple[str, int, tuple[Any, ...]]] = []
+        for one in grows:
+            stream = values[f"points of {one}"]
+            start = 0 if stream is None else stream.end
+            rows = tuple((self.name, sequence, index) for index in range(self.rng.randint(1, 2)))
+            appends.append((f"points of {one}", start, rows))
+            new[f"summary of {one}"] = start + len(rows)
         return Batch(
             self.name,
             sequence,
             n,
-            appends,
+            tuple(appends),
             tuple((id, value) for id, value in new.items() if values[id] is None),
             tuple((id, value) for id, value in new.items() if values[id] is not None),
             tuple(hints),
@@ -115,6 +119,7 @@ class Reader:
 
     protocol: Protocol
     root: str
+    """The tree, or `shared` for what belongs to the run that every tree would like to have."""
     cursor: int = 0
     hint: int = 0
     seen: dict[str, Any] = field(default_factory=dict)
@@ -140,8 +145,8 @@ class Reader:
         oracle = self.protocol.oracle
         end, _, _ = yield from self._bounds(journal(self.root))
         rows = yield from self._rows(journal(self.root), self.cursor, end)
-        for row, (name, token) in rows or ():
-            if row > self.cursor and self.cursor and row != rows[0][0]:  # type: ignore[index] # there is a row
+        for row, (name, token) in rows:
+            if row > self.cursor and self.cursor and row != rows[0][0]:
                 raise Violation(f"the journal of {self.root} jumps from {self.cursor} to {row}")
             entry = oracle.log[self.root][row]
             if entry.token is not token:
@@ -149,6 +154,8 @@ class Reader:
             self.cursor = row + 1
             for stream, start, wanted in entry.batch.appends if entry.batch else ():
                 yield from self._compare(row, stream, start, wanted)
+        # All of it may have been trimmed.
+        self.cursor = max(self.cursor, end)
 
     def hints(self) -> Steps[None]:
         """Everything after the cursor of hints."""
@@ -164,6 +171,8 @@ class Reader:
             record = yield partial(db.records.get, run)
             if record is not None and not record.reserved:
                 self.seen[run] = record.value
+            else:
+                self.seen.pop(run, None)
         self.hint = feed.n
 
     def _forgiving(self, steps: Steps[None]) -> Steps[None]:
@@ -174,58 +183,40 @@ class Reader:
 
     def _query(self) -> Steps[None]:
         db, oracle = self.protocol.db, self.protocol.oracle
-        stream, purges = f"points of {self.root}", oracle.purges[self.root]
+        stream = f"points of {self.root}"
+        purges = oracle.purges[stream]
         record = yield lambda: db.records.get(f"summary of {self.root}")
         if record is None or record.reserved:
             return
         found = yield from self._rows(stream, 0, record.value)
-        if purges != oracle.purges[self.root] or self._going(record.turn):
+        if purges != oracle.purges[stream] or record.turn <= oracle.purged.get((record.root, stream), -1):
             return
-        present = db.records.get(stream)
-        floor = 0 if present is None or present.value is None else present.value.floor
-        numbers = [row for row, _ in found or ()]
-        if (
-            numbers != list(range(record.value - len(numbers), record.value))
-            or record.value - len(numbers) > floor
-        ):
-            raise Violation(f"the summary of {stream} speaks of {record.value} rows, and there are {numbers}")
-        for row, value in found or ():
-            if oracle.rows[stream][row] != value:
-                raise Violation(f"row {row} of {stream} is {value}, not {oracle.rows[stream][row]}")
-
-    def _going(self, turn: int) -> bool:
-        """The record is one of a life before the last purge."""
-        purged = [entry for entry in self.protocol.oracle.log[self.root] if entry.kind == "purge"]
-        return bool(purged) and turn <= purged[-1].turn
+        rows = oracle.rows[stream][: record.value]
+        if found != list(enumerate(rows)):
+            raise Violation(f"the summary of {stream} speaks of {rows}, and there are {found}")
 
     def _compare(self, row: int, stream: str, start: int, wanted: tuple[Any, ...]) -> Steps[None]:
-        oracle = self.protocol.oracle
         found = yield from self._rows(stream, start, start + len(wanted))
-        if any(entry.kind == "purge" for entry in oracle.log[self.root][row:]):
+        if any(
+            entry.kind == "purge" and goes(entry, stream)
+            for entry in self.protocol.oracle.log[self.root][row:]
+        ):
             return
-        record = yield lambda: self.protocol.db.records.get(stream)
-        if any(entry.kind == "purge" for entry in oracle.log[self.root][row:]):
-            return
-        floor = record.value.floor
-        got = dict(found or ())
-        for index, value in enumerate(wanted):
-            if start + index >= floor and got.get(start + index) != value:
-                raise Violation(f"row {start + index} of {stream} is {got.get(start + index)}, not {value}")
+        if found != list(enumerate(wanted, start)):
+            raise Violation(f"rows of {stream} are {found}, not {wanted} from {start} on")
 
-    def _bounds(self, stream: str) -> Steps[tuple[int, int, int]]:
+    def _bounds(self, stream: str) -> Steps[tuple[int, object, int]]:
         """End, life and floor of a stream; an end of -1 when there is none."""
-        floors = self.protocol.guards.floors
         if stream == journal(self.root):
             head = yield lambda: self.protocol.db.heads.get(self.root)
-            return (-1, 0, 0) if head is None else (head.applied, 0, head.floor if floors else 0)
+            if head is None:
+                return -1, None, 0
+            return head.applied, None, head.floor if self.protocol.guards.floors else 0
         record = yield lambda: self.protocol.db.records.get(stream)
-        if record is None or record.reserved:
-            return -1, 0, 0
-        value: StreamValue = record.value
-        return value.end, value.life, value.floor if floors else 0
+        return (-1, None, 0) if record is None or record.reserved else (*record.value, 0)
 
-    def _rows(self, stream: str, start: int, stop: int) -> Steps[list[tuple[int, Any]] | None]:
-        """Rows `[start, stop)` with their numbers, from the floor on; None when the stream went away."""
+    def _rows(self, stream: str, start: int, stop: int) -> Steps[list[tuple[int, Any]]]:
+        """Rows `[start, stop)` with their numbers, from the floor on; none when the stream went away."""
         guards = self.protocol.guards
         end, life, floor = yield from self._bounds(stream)
         at = first_wanted = max(start, floor)
@@ -252,7 +243,7 @@ class Reader:
                     break
                 again, now, floor = yield from self._bounds(stream)
                 if again < 0 or now != life:
-                    return None
+                    return []
                 if floor <= at or not guards.ask_again:
                     raise Violation(f"{stream} has a hole at row {at}")
                 items.clear()
@@ -262,7 +253,7 @@ class Reader:
 
 
 def page_at(
-    found: dict[tuple[str, int, int], Piece], stream: str, life: int, at: int, holding: bool
+    found: dict[Place, Piece], stream: str, life: object, at: int, holding: bool
 ) -> list[tuple[int, Piece]]:
     """What one query gives: the last piece that begins at or before a row (and holds it, if `holding`), and the next two after it."""
     keys = sorted(key[2] for key in found if key[0] == stream and key[1] == life)

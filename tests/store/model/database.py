@@ -13,6 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 Steps = Generator[Callable[[], Any], Any, T]
 
+SHARED = "run shared"
+"""The run that every tree would like to have."""
+
+
+Place = tuple[str, object, int]
+"""The stream, its life, and the row that a piece begins at."""
+
 
 class Lost(Exception):
     """The answer to an operation did not come; it may have been carried out, or may yet be."""
@@ -34,18 +41,20 @@ class Entry(NamedTuple):
     turn: int = 0
     row: int = -1
     batch: Any = None
-    pieces: tuple[tuple[tuple[str, int, int], Piece], ...] = ()
+    pieces: tuple[tuple[Place, Piece], ...] = ()
     records: tuple[tuple[str, Record], ...] = ()
     hints: tuple[str, ...] = ()
     stream: str = ""
-    life: int = 0
+    life: object = None
     parts: tuple[tuple[int, int], ...] = ()
     merged: tuple[Any, ...] = ()
     floor: int = 0
+    whole: bool = False
 
 
 class Head(NamedTuple):
-    """The one document that decides about a tree. `turn` grows with every change, `n` with every journal entry."""
+    """The one document that decides about a tree. `turn` grows with every change, `n` with every journal entry; those before
+    `floor` are gone."""
 
     n: int = 0
     applied: int = 0
@@ -57,7 +66,7 @@ class Head(NamedTuple):
 class Record(NamedTuple):
     """A run, a metric's summary, a writer's position or a stream; `turn` is that of the change that wrote it.
 
-    A `reserved` one is invisible. It waits for a run to be made, and `turn` is that of the head its writer saw; or it is what a
+    A `reserved` one is invisible. It waits for a record to be made, and `turn` is that of the head its writer saw; or it is what a
     purge left, at its turn. Reserved ones are deleted when they are older than any process may be paused, so not in here.
     """
 
@@ -68,11 +77,10 @@ class Record(NamedTuple):
 
 
 class StreamValue(NamedTuple):
-    """Rows of a stream end at `end` and begin at `floor`; its pieces are those of `life`."""
+    """Rows of a stream end at `end`; its pieces are those of `life`, which no other stream of that name ever had."""
 
     end: int
-    life: int
-    floor: int = 0
+    life: object
 
 
 class Piece(NamedTuple):
@@ -97,7 +105,7 @@ class Database:
 
     heads: dict[str, Head] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
-    pieces: dict[tuple[str, int, int], Piece] = field(default_factory=dict)
+    pieces: dict[Place, Piece] = field(default_factory=dict)
     hints: dict[str, tuple[int, int]] = field(default_factory=dict)
     feed: Feed = field(default_factory=Feed)
 

@@ -25,6 +25,8 @@ class Guards:
     """A record is not replaced by an older one."""
     reserve: bool = True
     """A run is reserved before the commit point, so that two trees cannot both make it."""
+    runs_first: bool = True
+    """Runs are reserved before anything that belongs to them is looked at, which stays as it is from then on."""
     reserve_again: bool = True
     """A reservation that an earlier attempt of the same tree left is renewed before it is relied on."""
     exact_reservation: bool = True
@@ -33,10 +35,12 @@ class Guards:
     """Before a reservation of another tree is taken over, that tree's head moves on, which stops the attempt that made it."""
     tombstones: bool = True
     """A purge leaves each record's place taken, so that one who comes late does not make it again."""
+    claims: bool = True
+    """The place that a purge left is taken before it is relied on, so that no other tree takes it."""
     lives: bool = True
     """The pieces of a stream that was purged and made again have other keys."""
     floors: bool = True
-    """Readers ignore rows below the floor of a trimmed stream."""
+    """Readers ignore rows below the floor of a trimmed journal."""
     compact_by_head: bool = True
     """Compaction is an entry of the head like any other change."""
     first_as_merged: bool = True

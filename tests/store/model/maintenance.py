@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
-from tests.store.model.database import Entry, Head, Lost, Piece, Steps
-from tests.store.model.protocol import Protocol, journal
+from tests.store.model.database import SHARED, Entry, Head, Lost, Piece, Place, Steps
+from tests.store.model.protocol import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,19 @@ class Maintenance:
         """Merge some pieces of some stream, again and again."""
         while True:
             root = self.rng.choice(self.roots)
-            yield from self._forgiving(self._compact(root, f"points of {root}"))
+            yield from self._forgiving(self._compact(root, f"points of {self.rng.choice((root, 'shared'))}"))
 
     def trim(self) -> Steps[None]:
-        """Raise the floor of some stream or journal, again and again."""
+        """Raise the floor of some journal, again and again."""
         while True:
-            root = self.rng.choice(self.roots)
-            stream = self.rng.choice((f"points of {root}", journal(root)))
-            yield from self._forgiving(self._trim(root, stream))
+            yield from self._forgiving(self._trim(self.rng.choice(self.roots)))
             yield from self._idle(30)
 
     def purge(self) -> Steps[None]:
-        """Purge a tree now and then."""
+        """Purge a tree now and then, or just the run that both want."""
+        pause = self.rng.choice((10, 60))
         while True:
-            yield from self._idle(60)
+            yield from self._idle(pause)
             yield from self._forgiving(self._purge(self.rng.choice(self.roots)))
 
     def sweep(self, pause: int = 20) -> Steps[None]:
@@ -66,7 +65,7 @@ class Maintenance:
 
     def _settled(self, root: str) -> Steps[Head | None]:
         head = yield lambda: self.protocol.db.heads.get(root)
-        if head is not None and head.entry is not None:
+        if head is not None and head.entry is not None and self.protocol.guards.finish_first:
             yield from self.protocol.again(root, head)
             return None
         return head  # type: ignore[no-any-return] # what a step gives is not typed
@@ -82,13 +81,13 @@ class Maintenance:
         if head is None:
             return
         record = yield lambda: db.records.get(stream)
-        if record is None or record.reserved:
+        if record is None or record.reserved or record.root != root:
             return
-        life, floor = record.value.life, record.value.floor
+        life = record.value.life
         found = yield lambda: pieces(db.pieces, stream, lambda key: key[1] == life)
         whole: list[tuple[int, Piece]] = []
         for key, piece in found:
-            if piece.end > floor and (not whole or key[2] >= whole[-1][1].end):
+            if not whole or key[2] >= whole[-1][1].end:
                 whole.append((key[2], piece))
         if len(whole) < 2:
             return
@@ -110,34 +109,29 @@ class Maintenance:
         else:
             yield from self.protocol._apply_compaction(root, head.turn, entry)
 
-    def _trim(self, root: str, stream: str) -> Steps[None]:
-        db = self.protocol.db
+    def _trim(self, root: str) -> Steps[None]:
         head = yield from self._settled(root)
-        if head is None:
-            return
-        if stream == journal(root):
-            low, high, life = head.floor, head.applied - 1, 0
-        else:
-            record = yield lambda: db.records.get(stream)
-            if record is None or record.reserved:
-                return
-            low, high, life = record.value.floor, record.value.end, record.value.life
-        if high > low:
-            floor = self.rng.randint(low + 1, high)
-            yield from self._decide(
-                root, head, Entry("trim", object(), head.turn + 1, stream=stream, life=life, floor=floor)
-            )
+        if head is not None and head.n > head.floor:
+            floor = self.rng.randint(head.floor + 1, head.n)
+            yield from self._decide(root, head, Entry("trim", object(), head.turn + 1, floor=floor))
 
     def _purge(self, root: str) -> Steps[None]:
         head = yield from self._settled(root)
-        if head is not None and head.n:
-            yield from self._decide(
-                root, head, Entry("purge", object(), head.turn + 1, row=head.n, floor=head.n)
-            )
+        if head is None or not head.n:
+            return
+        whole = self.rng.random() < 0.5
+        runs = yield lambda: [
+            id
+            for id, now in self.protocol.db.records.items()
+            if id.startswith("run") and now.root == root and not now.reserved
+        ]
+        hints = tuple(id for id in runs if whole or id == SHARED)
+        entry = Entry("purge", object(), head.turn + 1, head.n, hints=hints, floor=head.n, whole=whole)
+        yield from self._decide(root, head, entry)
 
 
 def pieces(
-    found: dict[tuple[str, int, int], Piece], stream: str, wanted: Callable[[tuple[str, int, int]], bool]
-) -> list[tuple[tuple[str, int, int], Piece]]:
+    found: dict[Place, Piece], stream: str, wanted: Callable[[Place], bool]
+) -> list[tuple[Place, Piece]]:
     """Pieces of a stream by their start."""
     return sorted((key, piece) for key, piece in found.items() if key[0] == stream and wanted(key))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from tests.store.model.database import Entry, Violation
+from tests.store.model.database import SHARED, Entry, Violation
 
 
 class Oracle:
@@ -15,10 +15,15 @@ class Oracle:
         self.log: dict[str, list[Entry]] = defaultdict(list)
         """By tree the entries that have a row in the journal."""
         self.rows: dict[str, list[Any]] = defaultdict(list)
-        """By stream all rows since it was made, trimmed ones too."""
+        """By stream all rows since it was made."""
         self.purges: dict[str, int] = defaultdict(int)
-        self.sequences: dict[str, int] = {}
-        """By writer the number of its last batch."""
+        """By stream how often it went away."""
+        self.purged: dict[tuple[str, str], int] = {}
+        """By tree and stream the turn of the last purge that took it away."""
+        self.sequences: dict[str, dict[str, int]] = defaultdict(dict)
+        """By tree and writer the number of its last batch since the tree was purged."""
+        self.emptied: set[str] = set()
+        """Trees that were purged."""
         self.homes: dict[str, str] = {}
         """By run the tree it lies in."""
         self.batches: set[int] = set()
@@ -34,13 +39,17 @@ class Oracle:
             )
         self.log[root].append(entry)
         if entry.kind == "purge":
-            self._purged(root)
+            self._purge(root, entry)
             return
         batch = entry.batch
         self.batches.add(id(batch))
-        if batch.sequence != self.sequences.get(batch.writer, -1) + 1:
-            raise Violation(f"{batch.name} is committed after {self.sequences.get(batch.writer)}")
-        self.sequences[batch.writer] = batch.sequence
+        last = self.sequences[root].get(batch.writer)
+        # A writer whose position was purged goes on with whatever it has not heard of yet.
+        if batch.sequence != (-1 if last is None else last) + 1 and not (
+            last is None and root in self.emptied
+        ):
+            raise Violation(f"{batch.name} is committed after {last}")
+        self.sequences[root][batch.writer] = batch.sequence
         for stream, start, rows in batch.appends:
             if start != len(self.rows[stream]):
                 raise Violation(f"{stream} ends at {len(self.rows[stream])} and goes on at {start}")
@@ -51,9 +60,14 @@ class Oracle:
                     raise Violation(f"{run} is made in {root}, and lies in {self.homes[run]}")
                 self.homes[run] = root
 
-    def _purged(self, root: str) -> None:
-        self.purges[root] += 1
-        for stream in [stream for stream in self.rows if stream.endswith(f" of {root}")]:
-            del self.rows[stream]
-        for run in [run for run, home in self.homes.items() if home == root]:
+    def _purge(self, root: str, entry: Entry) -> None:
+        gone = {run for run, home in self.homes.items() if home == root and (entry.whole or run == SHARED)}
+        for run in gone:
             del self.homes[run]
+            stream = f"points of {run.removeprefix('run ')}"
+            self.rows.pop(stream, None)
+            self.purges[stream] += 1
+            self.purged[root, stream] = entry.turn
+        if entry.whole:
+            self.sequences[root].clear()
+            self.emptied.add(root)

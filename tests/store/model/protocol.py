@@ -17,6 +17,7 @@ from tests.store.model.database import (
     Head,
     Lost,
     Piece,
+    Place,
     Record,
     Steps,
     StreamValue,
@@ -93,7 +94,7 @@ class Protocol:
                 return entry.row + 1
 
     def _outcome(self, root: str, batch: Batch, token: object) -> Steps[int]:
-        piece = yield lambda: self.db.pieces.get((journal(root), 0, batch.row))
+        piece = yield lambda: self.db.pieces.get((journal(root), None, batch.row))
         if piece is None:
             raise Lost  # trimmed since
         if piece.rows[0][1] is not token:
@@ -111,11 +112,17 @@ class Protocol:
     def _draw_up(self, root: str, head: Head, batch: Batch, token: object) -> Steps[Entry | None]:
         """The entry, with final rows. None when the head has moved on meanwhile."""
         turn = head.turn + 1
-        pieces: list[tuple[tuple[str, int, int], Piece]] = []
+        if self.guards.runs_first and not (yield from self._reserve_runs(root, head, batch)):
+            return None
+        pieces: list[tuple[Place, Piece]] = []
         records: list[tuple[str, Record]] = []
         for stream, start, rows in batch.appends:
+            if not (yield from self._claim(stream, root, head.turn)):
+                return None
             found = yield partial(self.db.records.get, stream)
-            value = StreamValue(0, turn if self.guards.lives else 0)
+            if found is not None and not found.reserved and found.root != root:
+                raise Conflict
+            value = StreamValue(0, token if self.guards.lives else None)
             if found is not None and not found.reserved:
                 value = found.value
             if value.end != start:
@@ -130,13 +137,14 @@ class Protocol:
             records.append((id, Record(root, turn, value)))
         for id, value in batch.creates:
             records.append((id, Record(root, turn, value)))
-            if id.startswith("run") and self.guards.reserve:
-                if not (yield from self._reserve(id, root, head.turn)):
-                    return None
-            else:
+            if not id.startswith("run") or not self.guards.reserve:
                 found = yield partial(self.db.records.get, id)
                 if found is not None and not found.reserved:
                     raise Conflict
+                if not (yield from self._claim(id, root, head.turn)):
+                    return None
+        if not self.guards.runs_first and not (yield from self._reserve_runs(root, head, batch)):
+            return None
         return Entry("batch", token, turn, head.n, batch, tuple(pieces), tuple(records), batch.hints)
 
     def _decide(self, root: str, head: Head, entry: Entry) -> bool:
@@ -157,15 +165,25 @@ class Protocol:
     def after(head: Head, entry: Entry) -> Head:
         """The head at the commit point of an entry."""
         n = head.n + (entry.row >= 0)
-        floor = entry.floor if entry.kind == "purge" or entry.stream.startswith("journal") else head.floor
+        floor = entry.floor if entry.whole or entry.kind == "trim" else head.floor
         return Head(n, head.applied, head.turn + 1, floor, entry)
 
     # Reservations
 
-    def _reserve(self, id: str, root: str, turn: int) -> Steps[bool]:
-        """Make sure that a document waits for a run that is to be made. False when the head has moved on.
+    def _reserve_runs(self, root: str, head: Head, batch: Batch) -> Steps[bool]:
+        for id, _ in batch.creates:
+            if (
+                id.startswith("run")
+                and self.guards.reserve
+                and not (yield from self._reserve(id, root, head.turn))
+            ):
+                return False
+        return True
 
-        Raises Conflict when there is such a run.
+    def _reserve(self, id: str, root: str, turn: int) -> Steps[bool]:
+        """Make sure that a document waits for a record that is to be made. False when the head has moved on.
+
+        Raises Conflict when there is such a record.
         """
         mine = Record(root, turn, None, True)
         while True:
@@ -188,6 +206,13 @@ class Protocol:
                     yield partial(self._move_on, found.root, other.turn)
                 else:
                     yield from self._take_over(id, found, mine)
+
+    def _claim(self, id: str, root: str, turn: int) -> Steps[bool]:
+        """Take the place that a purge left, if one did. False when the head has moved on."""
+        found = yield partial(self.db.records.get, id)
+        if found is None or not found.reserved or not self.guards.claims:
+            return True
+        return (yield from self._reserve(id, root, turn))
 
     def _take_over(self, id: str, found: Record, mine: Record) -> Steps[None]:
         exact = self.guards.exact_reservation
@@ -224,7 +249,7 @@ class Protocol:
             case "compact":
                 yield from self._apply_compaction(root, turn, entry)
             case "trim":
-                yield from self._apply_trim(root, turn, entry)
+                yield from self._apply_trim(root, entry)
             case "purge":
                 yield from self._apply_purge(root, turn, entry)
         yield lambda: self._applied(root, head)
@@ -268,7 +293,7 @@ class Protocol:
         piece = Piece(
             root, turn, entry.row + 1, ((entry.batch.name if entry.batch else "purge", entry.token),)
         )
-        yield lambda: insert(self.db.pieces, (journal(root), 0, entry.row), piece)
+        yield lambda: insert(self.db.pieces, (journal(root), None, entry.row), piece)
 
     def _apply_compaction(self, root: str, turn: int, entry: Entry) -> Steps[None]:
         (first, old_end), *others = entry.parts
@@ -283,41 +308,35 @@ class Protocol:
         for start, end in others:
             yield partial(self._drop_covered, (entry.stream, entry.life, start), end)
 
-    def _drop_covered(self, key: tuple[str, int, int], end: int) -> bool:
+    def _drop_covered(self, key: Place, end: int) -> bool:
         return delete(self.db.pieces, key, lambda now: now.end == end)
 
-    def _apply_trim(self, root: str, turn: int, entry: Entry) -> Steps[None]:
-        floor = entry.floor
-        if entry.stream != journal(root):
-            yield lambda: swap(
-                self.db.records,
-                entry.stream,
-                lambda now: now.root == root and now.turn < turn,
-                lambda now: Record(root, turn, now.value._replace(floor=floor)),
-            )
+    def _apply_trim(self, root: str, entry: Entry) -> Steps[None]:
         keys = yield lambda: [
-            key for key in self.db.pieces if key[0] == entry.stream and key[1] == entry.life
+            key for key, now in self.db.pieces.items() if key[0] == journal(root) and now.end <= entry.floor
         ]
         for key in keys:
-            yield partial(delete, self.db.pieces, key, lambda now: now.end <= floor)
+            yield partial(self.db.pieces.pop, key, None)
 
     def _apply_purge(self, root: str, turn: int, entry: Entry) -> Steps[None]:
         def old(now: Record | Piece) -> bool:
             return now.root == root and (now.turn < turn or not self.guards.purge_older)
 
         ids = yield lambda: [
-            id for id, now in self.db.records.items() if old(now) and not id.startswith("writer")
+            id for id, now in self.db.records.items() if old(now) and not now.reserved and goes(entry, id)
         ]
         gone = Record(root, turn, None, True)
-        for id in ids:
+        # Runs first, which speak of the others; streams before their pieces, so that nobody looks for those.
+        for id in sorted(ids, key=lambda id: (not id.startswith("run"), not id.startswith("points"))):
             if self.guards.tombstones:
                 yield partial(swap, self.db.records, id, old, lambda _: gone)
             else:
                 yield partial(delete, self.db.records, id, old)
-        keys = yield lambda: [key for key, now in self.db.pieces.items() if old(now)]
+        keys = yield lambda: [key for key, now in self.db.pieces.items() if old(now) and goes(entry, key[0])]
         for key in keys:
             yield partial(delete, self.db.pieces, key, old)
         yield from self._apply_journal(root, turn, entry)
+        yield from self._give_hints(entry)
 
     # Hints
 
@@ -359,3 +378,8 @@ class Protocol:
 def journal(root: str) -> str:
     """The stream of a tree's journal."""
     return f"journal of {root}"
+
+
+def goes(entry: Entry, id: str) -> bool:
+    """A purge takes this record or stream away, if it lies in its tree."""
+    return entry.whole or id.endswith("shared")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.store.model.actors import Reader, Writer
-from tests.store.model.database import Database, Lost, Steps, StreamValue, Violation
+from tests.store.model.database import Database, Lost, Steps, Violation
 from tests.store.model.guards import Guards
 from tests.store.model.maintenance import Maintenance
 from tests.store.model.oracle import Oracle
@@ -61,12 +61,11 @@ class World:
         self.readers = [Reader(protocol, root) for root in ROOTS]
         self.maintenance = Maintenance(protocol, rng, ROOTS)
         beside = [
-            self.maintenance.compact,
-            self.maintenance.compact,
+            *[self.maintenance.compact] * rng.randint(1, 3),
             self.maintenance.sweep,
             self.readers[0].follow,
             self.readers[0].watch,
-            Reader(protocol, "a").query,
+            Reader(protocol, rng.choice(("a", "shared"))).query,
         ]
         if rng.random() < 0.5:
             beside.append(self.maintenance.purge)
@@ -145,13 +144,12 @@ class World:
         for id_, record in self.db.records.items():
             if id_.startswith("run") and not record.reserved and self.oracle.homes.get(id_) != record.root:
                 raise Violation(f"{id_} lies in {record.root}, not in {self.oracle.homes.get(id_)}")
+        self._check_points("shared", Reader(self.protocol, "shared"))
         watcher = self.readers[0]
         self._finish(watcher.hints())
-        for run in self.oracle.homes:
-            if watcher.seen.get(run) != self.db.records[run].value:
-                raise Violation(
-                    f"a list shows {run} as {watcher.seen.get(run)}, not {self.db.records[run].value}"
-                )
+        shown = {run: self.db.records[run].value for run in self.oracle.homes}
+        if watcher.seen != shown:
+            raise Violation(f"a list shows {watcher.seen}, not {shown}")
 
     def _check_tree(self, root: str, reader: Reader) -> None:
         log = self.oracle.log[root]
@@ -160,28 +158,33 @@ class World:
             return
         if (head.n, head.applied, reader.cursor) != (len(log), len(log), len(log)):
             raise Violation(f"{head} of {root} and a reader at {reader.cursor} after {len(log)} entries")
-        stream, summary = f"points of {root}", f"summary of {root}"
-        rows = self.oracle.rows.get(stream, [])
-        record = self.db.records.get(stream)
-        value = StreamValue(0, 0) if record is None or record.reserved else record.value
-        if value.end != len(rows):
-            raise Violation(f"{stream} ends at {value.end} after {len(rows)} rows")
-        known = self.db.records.get(summary)
-        if (0 if known is None or known.reserved else known.value) != len(rows):
-            raise Violation(f"{summary} is {known} after {len(rows)} rows")
+        self._check_points(root, reader)
+        for writer in self.writers:
+            position = self._value(f"writer {writer.name}")
+            if writer.root == root and position != self.oracle.sequences[root].get(writer.name):
+                raise Violation(f"the position of {writer.name} is {position}")
+        for row, entry in enumerate(log):
+            piece = self.db.pieces.get((journal(root), None, row))
+            if row >= head.floor and (piece is None or piece.rows[0][1] is not entry.token):
+                raise Violation(f"row {row} of the journal of {root} is {piece}")
+
+    def _check_points(self, owner: str, reader: Reader) -> None:
+        stream, rows = f"points of {owner}", self.oracle.rows.get(f"points of {owner}", [])
+        value = self._value(stream)
+        if (0 if value is None else value.end) != len(rows):
+            raise Violation(f"{stream} ends at {value} after {len(rows)} rows")
+        summary = self._value(f"summary of {owner}")
+        if (0 if summary is None else summary) != len(rows):
+            raise Violation(f"the summary of {owner} is {summary} after {len(rows)} rows")
         found: list[tuple[int, Any]] = []
 
         def read() -> Steps[None]:
-            found.extend((yield from reader._rows(stream, 0, len(rows))) or ())
+            found.extend((yield from reader._rows(stream, 0, len(rows))))
 
         self._finish(read())
-        if found != list(enumerate(rows))[value.floor :]:
+        if found != list(enumerate(rows)):
             raise Violation(f"{stream} is {found} after {rows}")
-        for writer in self.writers:
-            position = self.db.records.get(f"writer {writer.name}")
-            if writer.root == root and position is not None and position.value != writer.batches - 1:
-                raise Violation(f"the position of {writer.name} is {position.value}")
-        for row, entry in enumerate(log):
-            piece = self.db.pieces.get((journal(root), 0, row))
-            if row >= head.floor and (piece is None or piece.rows[0][1] is not entry.token):
-                raise Violation(f"row {row} of the journal of {root} is {piece}")
+
+    def _value(self, id: str) -> Any:
+        record = self.db.records.get(id)
+        return None if record is None or record.reserved else record.value

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from graphql_runs.store.port import Store
 from tests.store.contract import StoreContract
 from tests.store.mongo.servers import Servers
 from tests.store.samples import Place
@@ -38,12 +39,17 @@ class OnServer(StoreContract):
             yield Place(OPENER, target)
 
 
-class TestJavaMemory(OnServer):
+class OnJava(OnServer):
+    async def test_all_positions_of_a_tree(self, store: Store) -> None:
+        pytest.skip("mongo-java-server orders text by UTF-16, so that 𝄞 comes before ￮")
+
+
+class TestJavaMemory(OnJava):
     __test__ = True
     kind = "java-memory"
 
 
-class TestJavaH2(OnServer):
+class TestJavaH2(OnJava):
     __test__ = True
     kind = "java-h2"
 

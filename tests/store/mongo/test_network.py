@@ -7,6 +7,8 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pymongo
+import pymongo.errors
 import pytest
 
 from graphql_runs.model.errors import Conflict, RunsError, StoreUnavailable
@@ -160,25 +162,67 @@ async def test_no_server_is_a_clear_error() -> None:
         await MongoStore.open("mongodb://127.0.0.1:9/x?timeoutMS=1000")
 
 
+@pytest.mark.parametrize("way", ["stop", "kill"])
 async def test_a_server_that_restarts_goes_on_with_the_same_store(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, way: str
 ) -> None:
     file = str(tmp_path_factory.mktemp("restart") / "store.mv")
     server = start_java("h2", file)
-    store = await MongoStore.open(f"{with_database(server.address, 'runs')}?timeoutMS=2000")
-    log = Log(store, a_run("r"))
-    await log.begin()
-    await store.commit(log.step(0))
-    server.stop()
-    waiting = asyncio.create_task(store.commit(log.step(1)))
-    await asyncio.sleep(0.2)
-    server = start_java("h2", file, str(server.port))
-    with suppress(StoreUnavailable):
-        await waiting
-    if await written(store, log, 1) == 1:
-        await store.commit(log.step(1))
-    assert await log.check(2) == 2
-    with pytest.raises(Conflict):
-        await store.commit(log.step(1))
-    await store.close()
-    server.stop()
+    try:
+        store = await MongoStore.open(f"{with_database(server.address, 'runs')}?timeoutMS=2000")
+        log = Log(store, a_run("r"))
+        await log.begin()
+        done = 0
+        for _ in range(3):
+            for _ in range(4):
+                await store.commit(log.step(done))
+                done += 1
+            waiting = asyncio.create_task(store.commit(log.step(done)))
+            await asyncio.sleep(0)
+            (server.stop if way == "stop" else server.kill)()
+            with pytest.raises(StoreUnavailable, match="cannot answer now"):
+                await store.check()
+            server = start_java("h2", file, str(server.port))
+            with suppress(StoreUnavailable):
+                await waiting
+            if await written(store, log, done) == done:
+                await store.commit(log.step(done))
+            done += 1
+            assert await log.check(done) == done
+        with pytest.raises(Conflict):
+            await store.commit(log.step(done - 1))
+        await store.close()
+    finally:
+        server.stop()
+
+
+async def test_a_primary_that_steps_down_loses_and_doubles_nothing(servers: Servers) -> None:
+    with servers.database("mongodb") as target, pymongo.MongoClient[dict[str, object]](target) as client:
+        if "setName" not in client.admin.command("hello"):
+            pytest.skip("the MongoDB given is no replica set")
+        store, other = await mongo(target), await mongo(target)
+        log = Log(store, a_run("r"))
+        await log.begin()
+        n = 0
+        async with listening(other) as heard:
+            while n < 40:
+                if n % 10 == 5:
+                    with suppress(pymongo.errors.PyMongoError):  # its connections break as it obeys
+                        await asyncio.to_thread(
+                            client.admin.command,
+                            "replSetStepDown",
+                            2,
+                            secondaryCatchUpPeriodSecs=1,
+                            force=True,
+                        )
+                try:
+                    await store.commit(log.step(n))
+                    n += 1
+                except StoreUnavailable:
+                    n = await written(store, log, n)
+            heard.clear()
+            await save(store, a_run("after"))
+            await heard.of(a_run("after").root)
+        assert await log.check(n) == n
+        await store.close()
+        await other.close()

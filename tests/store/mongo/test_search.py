@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -89,8 +88,8 @@ def tame(value: Any) -> Any:
         return {key: tame(one) for key, one in value.items()}
     if isinstance(value, str) and value.strip("0123456789.") == "" and len(value) > 15:
         return "77"
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return value if abs(value) < 2**53 else math.copysign(77.0, value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0:
+        return value if abs(value) < 2**53 else 77.0 if value > 0 else -77.0
     return value
 
 
