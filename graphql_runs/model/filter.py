@@ -3,7 +3,7 @@
 Semantics: a condition is two-valued. A missing value and NaN fail every comparison (`exists: false` is how to ask for
 them), and `Not` negates. Comparisons with params, tags and properties are numeric when the operand is a number, and then
 a value that is not a number fails. An integer operand beyond 64 bits stands for the double nearest to it, an infinity beyond those. Text comparisons are by code point. `LIKE` knows `%` and `_`, with `\\` as escape;
-`ILIKE` and `CONTAINS` ignore the case of ASCII letters (SQLite's rule, so that all stores agree).
+`ILIKE` and `CONTAINS` ignore the case of ASCII letters (SQLite's rule, so that all stores agree). `REGEX` finds a pattern of `model.regex`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Attribute(StrEnum):
     ROOT = "root"
     DEPTH = "depth"
     TRASHED_AT = "trashed_at"
+    STALE_AT = "stale_at"
 
 
 class Stat(StrEnum):
@@ -61,7 +62,8 @@ class Bag(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AttributeField:
     """A field of the run. WORKSPACE, EXPERIMENT, CLUSTER, PARENT and ROOT compare server ids; times are microseconds,
-    DURATION is seconds from creation to end (missing until the run ended)."""
+    DURATION is seconds from creation to end (missing until the run ended), STALE_AT is `Run.stale_at`: a run is stale when
+    that is before now."""
 
     attribute: Attribute
 
@@ -101,6 +103,7 @@ class Op(StrEnum):
     LIKE = "like"
     ILIKE = "ilike"
     CONTAINS = "contains"
+    REGEX = "regex"
 
 
 Operand = str | int | float | bool | tuple[str, ...] | tuple[int | float, ...]
@@ -147,7 +150,30 @@ class Under:
     root: str
 
 
-RunFilter = And | Or | Not | Compare | Under
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The part holds for some direct child of the run."""
+
+    part: RunFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """The part holds for some run above the run, at any distance."""
+
+    part: RunFilter
+
+
+RunFilter = And | Or | Not | Compare | Under | Child | Ancestor
+
+
+def conjuncts(where: RunFilter | None) -> list[RunFilter]:
+    """Conditions that all have to hold."""
+    if where is None:
+        return []
+    if isinstance(where, And):
+        return [one for part in where.parts for one in conjuncts(part)]
+    return [where]
 
 
 @dataclass(frozen=True, slots=True)
