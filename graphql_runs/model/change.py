@@ -1,6 +1,7 @@
 """What one commit changed in a run tree: the journal's entries, with exact ranges, and the hints of a workspace.
 
-An entry is stored as a JSON array of `[at, runs, metrics, logs, artifacts]`; a reader finds out with it what to read.
+An entry is stored as a JSON array of `[at, runs, metrics, logs, artifacts]`, with `purged` behind these where there are any;
+a reader finds out with it what to read.
 """
 
 from __future__ import annotations
@@ -35,13 +36,15 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One commit to a run tree."""
+    """One commit to a run tree. `purged` are the server ids of runs that went away for good, the upper ones first; an entry
+    that has some has nothing else."""
 
     at: Micros
     runs: tuple[RunChange, ...] = ()
     metrics: tuple[Growth, ...] = ()
     logs: tuple[Growth, ...] = ()
     artifacts: tuple[str, ...] = ()
+    purged: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes that the journal keeps."""
@@ -52,6 +55,7 @@ class Entry:
                 [[g.id, g.start, g.end] for g in self.metrics],
                 [[g.id, g.start, g.end] for g in self.logs],
                 self.artifacts,
+                *([self.purged] if self.purged else ()),
             ]
         )
 
@@ -59,7 +63,8 @@ class Entry:
     def decode(data: bytes) -> Entry:
         """The entry of these bytes. Raises RunsError when they are not one (a damaged store)."""
         try:
-            at, runs, metrics, logs, artifacts = orjson.loads(data)
+            at, runs, metrics, logs, artifacts, *more = orjson.loads(data)
+            [purged] = more or [()]
             return Entry(
                 at=at,
                 runs=tuple(
@@ -69,6 +74,7 @@ class Entry:
                 metrics=tuple(Growth(*growth) for growth in metrics),
                 logs=tuple(Growth(*growth) for growth in logs),
                 artifacts=tuple(artifacts),
+                purged=tuple(purged),
             )
         except (ValueError, TypeError) as error:
             raise RunsError(f"a journal entry is damaged: {error}") from error

@@ -44,15 +44,17 @@ class TreeCursor:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceCursor:
-    """All hints up to `n` of a workspace are seen."""
+    """All hints up to `n` of a workspace are seen; with `run` set, of the runs that were there at `n` only those up to
+    that one in order of id."""
 
     epoch: str
     workspace: str
     n: int
+    run: str | None = None
 
     def encode(self) -> str:
         """The text a client holds."""
-        return _pack(["w", 1, self.epoch, self.workspace, self.n])
+        return _pack(["w", 1, self.epoch, self.workspace, self.n, *([] if self.run is None else [self.run])])
 
     @staticmethod
     def decode(text: str, *, field: str = "after") -> WorkspaceCursor:
@@ -60,9 +62,36 @@ class WorkspaceCursor:
         match _unpack(text, field):
             case ["w", 1, str(epoch), str(workspace), int(n)]:
                 return WorkspaceCursor(epoch, workspace, n)
+            case ["w", 1, str(epoch), str(workspace), int(n), str(run)]:
+                return WorkspaceCursor(epoch, workspace, n, run)
             case ["p", *_]:
                 raise InvalidInput(f"{field} is a cursor of a page; a liveCursor is wanted here", field=field)
         raise InvalidInput(f"{field} is not a live cursor of a workspace", field=field)
+
+
+@dataclass(frozen=True, slots=True)
+class LogCursor:
+    """The lines of a log file are seen as they were when it had `offset` bytes."""
+
+    epoch: str
+    log: str
+    offset: int
+
+    def encode(self) -> str:
+        """The text a client holds."""
+        return _pack(["l", 1, self.epoch, self.log, self.offset])
+
+    @staticmethod
+    def decode(text: str, *, field: str = "after") -> LogCursor:
+        """Raises InvalidInput naming `field` when the text is not a live cursor of a log file."""
+        match _unpack(text, field):
+            case ["l", 1, str(epoch), str(log), int(offset)] if offset >= 0:
+                return LogCursor(epoch, log, offset)
+            case ["p", *_]:
+                raise InvalidInput(
+                    f"{field} is a cursor of a page; the cursor of a log is wanted here", field=field
+                )
+        raise InvalidInput(f"{field} is not a live cursor of a log file", field=field)
 
 
 def encode_page(kind: str, key: Key) -> str:
@@ -77,7 +106,7 @@ def decode_page(kind: str, text: str, *, field: str = "after") -> Key:
             return Key(tuple(values), id)
         case ["p", *_]:
             raise InvalidInput(f"{field} belongs to another list or another order", field=field)
-        case ["t" | "w", *_]:
+        case ["t" | "w" | "l", *_]:
             raise InvalidInput(f"{field} is a liveCursor; a cursor of this list is wanted here", field=field)
     raise InvalidInput(f"{field} is not a cursor of this server's version", field=field)
 

@@ -43,6 +43,19 @@ class InvalidInput(RunsError):
     code = "BAD_USER_INPUT"
 
 
+class InvalidText(InvalidInput):
+    """A text breaks the rules of its language; line and column count from 1 and say where."""
+
+    def __init__(self, message: str, *, line: int, column: int, field: str | None = None) -> None:
+        super().__init__(message, field=field)
+        self.line = line
+        self.column = column
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        return {**super().extensions, "line": self.line, "column": self.column}
+
+
 class NotFound(RunsError):
     """Nothing has that id or name."""
 

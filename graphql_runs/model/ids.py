@@ -88,5 +88,5 @@ def kind_of(text: str) -> str | None:
 
 
 def run_of(text: str) -> str:
-    """The run that a metric's, log's or artifact's id belongs to (the id itself carries it)."""
+    """The run that a metric's, log's or artifact's id belongs to (the id itself carries it); of a run's id that run."""
     return f"run_{text.split('_')[1]}"

@@ -65,7 +65,9 @@ class LogPoints:
 class LogRows:
     """Rows of one metric with named, typed columns (Azure's `log_row` and `log_table`).
 
-    Shapes: every column has the same length n >= 1; columns are float64, int64, bool or text, None is allowed.
+    Shapes: every column has the same length n >= 1; columns are float64, int64, bool or text, None is allowed. The kinds in
+    PAYLOAD_KINDS have the one column `payload` of JSON documents, which are checked against their schema; an IMAGE may have a
+    column `path` that names an artifact of the run.
     """
 
     run_id: str
@@ -145,7 +147,23 @@ class AddArtifact:
     created_at: Micros | None = None
 
 
-RunOperation = DeclareRun | LogPoints | LogRows | LogText | SetStatus | Annotate | AddArtifact
+@dataclass(frozen=True, slots=True)
+class TrashRun:
+    """A run goes to the trash with everything below it that is not there yet. What comes in later is written all the same."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRun:
+    """A run comes back from the trash, with everything that went there with it. One that lies below a trashed run cannot."""
+
+    run_id: str
+
+
+RunOperation = (
+    DeclareRun | LogPoints | LogRows | LogText | SetStatus | Annotate | AddArtifact | TrashRun | RestoreRun
+)
 """Anything that lies in one run tree."""
 
 

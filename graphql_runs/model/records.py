@@ -83,6 +83,19 @@ class MetricKind(StrEnum):
     TEXT = "TEXT"
 
 
+PAYLOAD = "payload"
+"""The column whose texts are JSON documents with a schema (`record.payload`). Metrics of the kinds in PAYLOAD_KINDS have this
+column and no other; rows of a HISTOGRAM may have it instead of columns of their own."""
+PAYLOAD_KINDS = frozenset(
+    {
+        MetricKind.CONFUSION_MATRIX,
+        MetricKind.ACCURACY_TABLE,
+        MetricKind.RESIDUALS,
+        MetricKind.PREDICTIONS,
+    }
+)
+
+
 class ColumnType(StrEnum):
     """The type of one column of a metric's points."""
 

@@ -9,6 +9,9 @@ from enum import StrEnum
 from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import Micros
 
+STALE_AFTER = 3
+"""A run is stale when it missed so many of the heartbeats it announced."""
+
 
 class Goal(StrEnum):
     """Which way the primary metric is better."""
@@ -104,3 +107,12 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stale_at(self) -> Micros | None:
+        """The run is stale after this time unless it gives another sign of life: a heartbeat (data counts as one) or a status.
+        None for a run that announced no heartbeats or that has ended."""
+        if self.heartbeat_seconds is None or self.status.terminal:
+            return None
+        sign = max(self.created_at, self.status_at, self.heartbeat_at or 0)
+        return sign + int(STALE_AFTER * self.heartbeat_seconds * 1e6)

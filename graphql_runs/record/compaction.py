@@ -92,9 +92,7 @@ class Compactor:
                 for whole, parts in (
                     [(merged, group)] if merged is not None else [(item, [item]) for item in group]
                 ):
-                    done |= await self._store.compact(
-                        stream, whole, [(part.start, part.end) for part in parts]
-                    )
+                    done |= await self._store.compact(stream, whole, parts)
         return done
 
 

@@ -5,7 +5,7 @@ A call is applied to a layer of its own that is merged when all of it went well,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from graphql_runs.model import ids
 from graphql_runs.model.change import Entry, Growth, Hint, RunChange
 from graphql_runs.model.errors import InvalidInput, NotFound, SequenceConflict, SequenceGap
-from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun, LogText, SetStatus
+from graphql_runs.model.operation import (
+    AddArtifact,
+    Annotate,
+    DeclareRun,
+    LogText,
+    RestoreRun,
+    SetStatus,
+    TrashRun,
+)
 from graphql_runs.model.points import Points
 from graphql_runs.model.records import Artifact, Column, ColumnType, LogFile, Metric
 from graphql_runs.model.run import Run, StatusEvidence
@@ -25,8 +33,10 @@ from graphql_runs.record import facts
 from graphql_runs.record.columns import column_of
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.request import NewPoints, Request
+from graphql_runs.record.routes import Astray
 from graphql_runs.record.status import with_evidence
 from graphql_runs.record.summary import carry_on
+from graphql_runs.record.trash import restored, trashed
 from graphql_runs.store import segment
 from graphql_runs.store.port import Append, Batch, Item, Position, TreeRecord
 
@@ -42,12 +52,14 @@ class Full(Exception):
 
 @dataclass(slots=True)
 class Known:
-    """What this process remembers of a tree at position `n`. None stands for a record that does not exist."""
+    """What this process remembers of a tree at position `n`. None stands for a record that does not exist. `whole`: all runs of
+    the tree are among the records."""
 
     root: str
     n: int
     records: dict[str, TreeRecord | None] = field(default_factory=dict)
     positions: dict[str, Position | None] = field(default_factory=dict)
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +91,7 @@ class Draft:
     def apply(self, request: Request) -> bool:
         """Take one call in. False when it was a repetition, and nothing was taken.
 
-        Raises Full when it has to wait for the next batch, otherwise the caller's error.
+        Raises Full when it has to wait for the next batch, Astray when a run lies in another tree, otherwise the caller's error.
         """
         self._layer = _Layer()
         self._arrival = request.arrival
@@ -127,12 +139,16 @@ class Draft:
                 self._put_run(run, facts.annotated(run, operation, cluster, self._limits))
             case AddArtifact():
                 self._artifact(request, operation)
+            case TrashRun():
+                self._move(operation, request, trashed)
+            case RestoreRun():
+                self._move(operation, request, restored)
 
     def _declare(self, request: Request, operation: DeclareRun) -> None:
         id = request.run(operation.run_id)
         cluster = None if operation.cluster is None else request.clusters[operation.cluster]
         experiment = request.experiments[operation.experiment]
-        old = self._get(Run, id)
+        old = self._here(self._get(Run, id))
         if old is not None:
             parent = old.parent if operation.parent is None else request.run(operation.parent)
             if parent != old.parent:
@@ -153,13 +169,14 @@ class Draft:
             number=request.numbers[id],
             arrival=request.arrival,
         )
-        self._layer.records[id] = run
-        self._mark(run.id)
+        self._create(run)
 
     def _parent(self, request: Request, operation: DeclareRun, experiment: str) -> Run | None:
         """The parent's record; placeholders for it and for a root above it are made where nothing declared them yet."""
         if operation.parent is None:
             return None
+        if (found := self._here(self._get(Run, request.run(operation.parent)))) is not None:
+            return found
         above = None
         if operation.root is not None and operation.root != operation.parent:
             above = self._or_placeholder(request, operation.root, experiment, None)
@@ -167,7 +184,7 @@ class Draft:
 
     def _or_placeholder(self, request: Request, run_id: str, experiment: str, parent: Run | None) -> Run:
         id = request.run(run_id)
-        found = self._get(Run, id)
+        found = self._here(self._get(Run, id))
         if found is None:
             found = facts.placeholder(
                 run_id,
@@ -178,8 +195,7 @@ class Draft:
                 number=request.numbers[id],
                 arrival=request.arrival,
             )
-            self._layer.records[id] = found
-            self._mark(id)
+            self._create(found)
         return found
 
     def _points(self, request: Request, new: NewPoints) -> None:
@@ -210,7 +226,7 @@ class Draft:
             if id in before and segment.shape(before[id][-1]) != segment.shape(piece):
                 raise error
         self._layer.points.setdefault(id, []).append(piece)
-        self._layer.size += 24 * new.count * len(new.columns)
+        self._layer.size += sum(map(_bytes, new.columns.values()))
         self._touch(run)
 
     def _text(self, request: Request, operation: LogText) -> None:
@@ -266,6 +282,20 @@ class Draft:
             self._layer.records[id] = new
             self._layer.journaled.add(id)
 
+    def _move(
+        self,
+        operation: TrashRun | RestoreRun,
+        request: Request,
+        moved: Callable[[Mapping[str, Run], Run, Micros], list[Run]],
+    ) -> None:
+        run = self._run(request, operation.run_id)
+        records = {**self.known.records, **self._all.records, **self._layer.records}
+        tree = {
+            id: found for id, found in records.items() if isinstance(found, Run) and found.root == run.root
+        }
+        for new in moved(tree, run, request.arrival):
+            self._put_run(tree[new.id], new)
+
     # Records
 
     def _get(self, kind: type[T], id: str) -> T | None:
@@ -277,10 +307,21 @@ class Draft:
         return None
 
     def _run(self, request: Request, run_id: str) -> Run:
-        found = self._get(Run, request.run(run_id))
+        found = self._here(self._get(Run, request.run(run_id)))
         if found is None:
             raise NotFound(f"there is no run {run_id!r}", field="run")
         return found
+
+    def _here(self, run: Run | None) -> Run | None:
+        """The run, which has to lie in this tree."""
+        if run is not None and run.root != self.known.root:
+            raise Astray
+        return run
+
+    def _create(self, run: Run) -> None:
+        self._here(run)
+        self._layer.records[run.id] = run
+        self._mark(run.id)
 
     def _put_run(self, old: Run, new: Run) -> None:
         if new is not old and new != old:
@@ -370,6 +411,12 @@ class Draft:
         run = self._all.records.get(id) or self.known.records[id]
         assert isinstance(run, Run)
         return Hint(run.workspace, run.id, run.root, self._arrival)
+
+
+def _bytes(values: NDArray[Any]) -> int:
+    """About how much a column takes."""
+    texts = sum(len(text) for text in values.tolist() if text) if values.dtype == object else 0
+    return 24 * len(values) + texts
 
 
 def _columns(metric: Metric, new: Mapping[str, NDArray[Any]]) -> tuple[Column, ...]:

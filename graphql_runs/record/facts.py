@@ -34,7 +34,7 @@ def declared(
     number: int,
     arrival: Micros,
 ) -> Run:
-    """A new run. Until something says more its status is NOT_STARTED."""
+    """A new run. Until something says more its status is NOT_STARTED. Below a trashed run it is in the trash with that one."""
     created = min(arrival if operation.created_at is None else operation.created_at, arrival)
     return Run(
         id=id,
@@ -51,6 +51,7 @@ def declared(
         status=RunStatus.NOT_STARTED,
         status_at=created,
         cluster=cluster,
+        trashed_at=None if parent is None else parent.trashed_at,
         tags=dict(operation.tags),
         params=dict(operation.params),
         properties=dict(operation.properties),
@@ -77,6 +78,7 @@ def placeholder(
         status=RunStatus.UNKNOWN,
         status_at=arrival,
         placeholder=True,
+        trashed_at=None if parent is None else parent.trashed_at,
     )
 
 

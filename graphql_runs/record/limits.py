@@ -20,7 +20,9 @@ class RecordLimits:
     points: int = 1_000_000
     """Points and rows of one call."""
     text_bytes: int = 8 << 20
-    """Log bytes of one call."""
+    """Bytes of log text and payloads of one call."""
+    payload_bytes: int = 4 << 20
+    """One payload (a confusion matrix, an accuracy table, …) as JSON."""
     operations: int = 100_000
     """Operations of one call."""
     columns: int = 256

@@ -1,8 +1,9 @@
 """The recorder: takes what producers say, and answers when it is durable.
 
 Each run tree has at most one committer in this process. It commits at once when idle and merges what queued meanwhile
-into one batch. What it remembers of a tree is only trusted together with the tree's position: a commit fails with
-Conflict when another process wrote first, and an answer that needs no commit (a repetition, a refusal) is given only after the position was read again.
+into one batch; a purge has its turn among the batches. What it remembers of a tree is only trusted together with the tree's
+position: a commit fails with Conflict when another process wrote first, and an answer that needs no commit (a repetition, a
+refusal, nothing new) is given only after the position was read again.
 """
 
 from __future__ import annotations
@@ -21,15 +22,19 @@ from graphql_runs.model.operation import (
     DeclareRun,
     DescribeCluster,
     LogText,
+    RestoreRun,
     RunOperation,
+    TrashRun,
 )
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
-from graphql_runs.model.time import now
+from graphql_runs.model.time import Micros, now
 from graphql_runs.record.cluster import described
 from graphql_runs.record.draft import Draft, Full, Known, T
 from graphql_runs.record.limits import RecordLimits
+from graphql_runs.record.purge import Purged, Removal, purge_of
 from graphql_runs.record.request import NewPoints, Recorded, Request, prepare
+from graphql_runs.record.routes import Astray, Routes
 from graphql_runs.record.validation import check_name, check_text, check_writer
 from graphql_runs.store.port import Loose, Position, Store, TreeRecord, journal_of
 
@@ -38,7 +43,6 @@ log = logging.getLogger(__name__)
 _LIMITS = RecordLimits()
 _REMEMBERED_TREES = 256
 _REMEMBERED_RECORDS = 50_000
-_REMEMBERED_ROOTS = 100_000
 _ATTEMPTS = 200
 """Each lost race means that another process got ahead, so this many in a row means that something is broken."""
 
@@ -50,10 +54,10 @@ class Recorder:
         self._store = store
         self._limits = limits
         self._trees: OrderedDict[str, Known] = OrderedDict()
-        self._roots: OrderedDict[str, str] = OrderedDict()
+        self._routes = Routes(store)
         self._standing: set[str] = set()
         """Ids of workspaces, experiments and clusters known to exist."""
-        self._queues: dict[str, asyncio.Queue[Request]] = {}
+        self._queues: dict[str, asyncio.Queue[Request | Removal]] = {}
         self._committers: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
@@ -139,19 +143,42 @@ class Recorder:
         home = await self._workspace(workspace, create=create)
         request = Request(home, prepared, now(), digest, writer, sequence, note)
         await self._ensure_named(request)
-        request.root = await self._root(request)
-        queue = self._queues.get(request.root)
-        if queue is None:
-            queue = self._queues[request.root] = asyncio.Queue(self._limits.queue)
-        await queue.put(request)
-        if request.root not in self._committers:
-            self._committers[request.root] = asyncio.create_task(self._commit_all(request.root))
-        return await request.done
+        for _ in range(_ATTEMPTS):
+            request.root = await self._routes.of(request)
+            await self._queue(request.root, request)
+            try:
+                return await request.done
+            except Astray:
+                self._routes.forget(request.named)
+                request.renew()
+        raise Conflict(f"the runs named are purged and made anew by others {_ATTEMPTS} times in a row")
+
+    async def purge(self, run: str, *, trashed_before: Micros | None = None) -> Purged:
+        """Take a run away for good, by its server id, with everything below it, in its turn among what is recorded of its tree.
+
+        Their ids are free again then: a run that is created with one of them is a new one. Raises NotFound, InvalidInput
+        for a run that is not in the trash (or only since `trashed_before`), StoreUnavailable.
+        """
+        if self._closed:
+            raise RunsError("the recorder is closed")
+        self._routes.forget([run])
+        root = await self._routes.root_of(run)
+        if root is None:
+            raise NotFound(f"there is no run {run!r}", field="run")
+        removal = Removal(run, trashed_before)
+        await self._queue(root, removal)
+        return await removal.done
 
     async def position(self, workspace: str, root_run_id: str, writer: str) -> Position | None:
-        """Where a writer of the tree of that root run stands, None when it never wrote."""
+        """Where a writer of the tree of that root run stands, None when it never wrote. Raises NotFound when the tree was
+        purged and not made anew since."""
         root = ids.run_id(ids.workspace_id(workspace), root_run_id)
         [found] = await self._store.positions(root, [writer])
+        if found is None and await self._store.get(Run, [root]) == [None]:
+            [n] = await self._store.ends([journal_of(root)])
+            # Something was written, so there was a run; asked again, since it may just have come to be.
+            if n and await self._store.get(Run, [root]) == [None]:
+                raise NotFound(f"run {root_run_id!r} was purged", field="run")
         return found
 
     async def close(self) -> None:
@@ -204,69 +231,32 @@ class Recorder:
                     await self._ensure(Cluster(id, request.workspace, operation.cluster, now()))
         request.experiments, request.clusters = experiments, clusters
 
-    # Trees
-
-    async def _root(self, request: Request) -> str:
-        """The one tree that all operations lie in. Raises InvalidInput when there are several."""
-        new: dict[str, str] = {}
-        found: dict[str, str] = {}
-        for operation in request.operations:
-            run = request.run(operation.run_id)
-            root = new.get(run) or await self._root_of(run)
-            if root is None and isinstance(operation, DeclareRun):
-                root = await self._root_of_new(request, operation, new)
-                new[run] = root
-            if root is None:
-                raise NotFound(f"there is no run {operation.run_id!r} in this workspace", field="run")
-            found.setdefault(root, operation.run_id)
-        if len(found) > 1:
-            one, other, *_ = found.values()
-            raise InvalidInput(
-                f"runs {one!r} and {other!r} lie in different run trees; one call writes to one", field="run"
-            )
-        return next(iter(found))
-
-    async def _root_of_new(self, request: Request, operation: DeclareRun, new: Mapping[str, str]) -> str:
-        if operation.parent is None:
-            return request.run(operation.run_id)
-        above = (
-            [operation.parent]
-            if operation.root in (None, operation.parent)
-            else [operation.parent, operation.root or ""]
-        )
-        for run_id in above:
-            run = request.run(run_id)
-            if root := new.get(run) or await self._root_of(run):
-                return root
-        return request.run(above[-1])
-
-    async def _root_of(self, run: str) -> str | None:
-        if root := self._roots.get(run):
-            self._roots.move_to_end(run)
-            return root
-        [found] = await self._store.get(Run, [run])
-        if found is None:
-            return None
-        self._remember_root(run, found.root)
-        return found.root
-
-    def _remember_root(self, run: str, root: str) -> None:
-        self._roots[run] = root
-        if len(self._roots) > _REMEMBERED_ROOTS:
-            self._roots.popitem(last=False)
-
     # Committing
+
+    async def _queue(self, root: str, request: Request | Removal) -> None:
+        queue = self._queues.get(root)
+        if queue is None:
+            queue = self._queues[root] = asyncio.Queue(self._limits.queue)
+        await queue.put(request)
+        if root not in self._committers:
+            self._committers[root] = asyncio.create_task(self._commit_all(root))
 
     async def _commit_all(self, root: str) -> None:
         queue = self._queues[root]
-        requests: list[Request] = []
+        requests: list[Request | Removal] = []
         try:
             while True:
                 while not queue.empty():
                     requests.append(queue.get_nowait())
                 if not requests:
                     return
-                requests = await self._commit_some(root, requests)
+                if isinstance(requests[0], Removal):
+                    await self._purge(root, requests[0])
+                    requests = requests[1:]
+                    continue
+                together = _before_removal(requests)
+                rest = await self._commit_some(root, together)
+                requests = [*rest, *requests[len(together) :]]
         except Exception as error:
             # A bug, not bad input: everybody who waits is told, and the next call starts afresh.
             log.exception("commit failed: root %s", root)
@@ -288,14 +278,13 @@ class Recorder:
                 if not draft.empty:
                     await self._store.commit(draft.batch())
                     draft.accept()
-                elif repeated or refused:
+                else:
                     [end] = await self._store.ends([journal_of(root)])
                     if end != known.n:
                         raise Conflict("the tree moved on")
             except Conflict:
                 self._trees.pop(root, None)
-                if attempt:
-                    await asyncio.sleep(random.uniform(0, 0.001 * min(attempt, 20)))
+                await _give_way(attempt)
                 continue
             except RunsError as error:
                 self._trees.pop(root, None)
@@ -304,15 +293,34 @@ class Recorder:
                 return []
             self._remember(known)
             for request in taken:
-                for run in request.runs:
-                    self._remember_root(run, root)
+                self._routes.remember(request.runs, root)
                 request.succeed(known.n, repeated=False)
             for request in repeated:
                 request.succeed(known.n, repeated=True)
             for request, refusal in refused:
                 request.fail(refusal)
             return rest
-        raise Conflict(f"the tree {root} was written by others {_ATTEMPTS} times in a row")
+        raise _too_many(root)
+
+    async def _purge(self, root: str, removal: Removal) -> None:
+        for attempt in range(_ATTEMPTS):
+            # What is read after the position may be newer than it; then the position has moved on, and the purge is refused.
+            try:
+                [n] = await self._store.ends([journal_of(root)])
+                purge = purge_of(removal, root, n, await self._store.tree_runs(root))
+                await self._store.purge(purge)
+            except Conflict:
+                await _give_way(attempt)
+                continue
+            except RunsError as error:
+                removal.fail(error)
+                return
+            finally:
+                self._trees.pop(root, None)
+            self._routes.forget(purge.runs)
+            removal.succeed(Purged(root, purge.runs, n + 1))
+            return
+        raise _too_many(root)
 
     async def _know(self, root: str, requests: Sequence[Request]) -> Known:
         """What is known of the tree, with all that these requests look at."""
@@ -323,6 +331,9 @@ class Recorder:
         else:
             self._trees.move_to_end(root)
         await self._fetch(known, requests)
+        if not known.whole and any(map(_needs_tree, requests)):
+            known.records |= {run.id: run for run in await self._store.tree_runs(root)}
+            known.whole = True
         self._trees[root] = known
         return known
 
@@ -369,19 +380,41 @@ class Recorder:
 
 def _draw_up(
     draft: Draft, requests: Sequence[Request]
-) -> tuple[list[Request], list[Request], list[tuple[Request, RunsError]], list[Request]]:
+) -> tuple[list[Request], list[Request], list[tuple[Request, RunsError | Astray]], list[Request]]:
     """Put requests into the draft: those taken, repeated, refused with their error, and left for the next batch."""
     taken: list[Request] = []
     repeated: list[Request] = []
-    refused: list[tuple[Request, RunsError]] = []
+    refused: list[tuple[Request, RunsError | Astray]] = []
     for index, request in enumerate(requests):
         try:
             (taken if draft.apply(request) else repeated).append(request)
         except Full:
             return taken, repeated, refused, list(requests[index:])
-        except RunsError as error:
+        except (RunsError, Astray) as error:
             refused.append((request, error))
     return taken, repeated, refused, []
+
+
+def _before_removal(requests: Sequence[Request | Removal]) -> list[Request]:
+    found: list[Request] = []
+    for request in requests:
+        if isinstance(request, Removal):
+            break
+        found.append(request)
+    return found
+
+
+def _needs_tree(request: Request) -> bool:
+    return any(isinstance(operation, TrashRun | RestoreRun) for operation in request.operations)
+
+
+async def _give_way(attempt: int) -> None:
+    if attempt:
+        await asyncio.sleep(random.uniform(0, 0.001 * min(attempt, 20)))
+
+
+def _too_many(root: str) -> Conflict:
+    return Conflict(f"the tree {root} was written by others {_ATTEMPTS} times in a row")
 
 
 def _looked_at(request: Request) -> list[tuple[type[TreeRecord], str]]:

@@ -20,14 +20,17 @@ from graphql_runs.model.operation import (
     LogPoints,
     LogRows,
     LogText,
+    RestoreRun,
     RunOperation,
     SetStatus,
+    TrashRun,
 )
-from graphql_runs.model.records import MetricKind
+from graphql_runs.model.records import PAYLOAD, PAYLOAD_KINDS, MetricKind
 from graphql_runs.model.time import Micros
 from graphql_runs.record import columns
 from graphql_runs.record.limits import RecordLimits
-from graphql_runs.record.validation import check_name, check_operation
+from graphql_runs.record.payload import check_payload
+from graphql_runs.record.validation import check_name, check_operation, check_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class NewPoints:
     count: int
 
 
-Prepared = DeclareRun | NewPoints | LogText | SetStatus | Annotate | AddArtifact
+Prepared = DeclareRun | NewPoints | LogText | SetStatus | Annotate | AddArtifact | TrashRun | RestoreRun
 
 
 @dataclass(slots=True)
@@ -94,6 +97,22 @@ class Request:
         """Server ids of the runs named, in order of first mention."""
         return tuple(dict.fromkeys(self.run(operation.run_id) for operation in self.operations))
 
+    @property
+    def named(self) -> set[str]:
+        """Server ids of the runs named, also those that are only named as being above another."""
+        above = [
+            self.run(run_id)
+            for operation in self.operations
+            if isinstance(operation, DeclareRun)
+            for run_id in (operation.parent, operation.root)
+            if run_id is not None
+        ]
+        return {*self.runs, *above}
+
+    def renew(self) -> None:
+        """Make it wait for an answer once more."""
+        self.done = asyncio.get_running_loop().create_future()
+
     def succeed(self, n: int, *, repeated: bool) -> None:
         """Answer the caller, unless it went away."""
         if not self.done.done():
@@ -122,6 +141,8 @@ def prepare(operations: Sequence[RunOperation], limits: RecordLimits) -> tuple[l
         if isinstance(operation, LogPoints | LogRows):
             new = _points(operation, field_name, limits)
             points += new.count
+            if _has_payloads(new.kind, new.columns):
+                text += sum(len(payload.encode()) for payload in new.columns[PAYLOAD])
             _hash_points(digest, new)
             prepared.append(new)
             continue
@@ -137,7 +158,8 @@ def prepare(operations: Sequence[RunOperation], limits: RecordLimits) -> tuple[l
         raise LimitExceeded(f"{points} points in one call, the limit is {limits.points}", field="points")
     if text > limits.text_bytes:
         raise LimitExceeded(
-            f"{text} bytes of log text in one call, the limit is {limits.text_bytes}", field="logs"
+            f"{text} bytes of log text and payloads in one call, the limit is {limits.text_bytes}",
+            field="logs",
         )
     return prepared, digest.digest()
 
@@ -157,6 +179,12 @@ def _points(operation: LogPoints | LogRows, field_name: str, limits: RecordLimit
         for name, values in operation.columns.items():
             check_name(name, f"{field_name}.columns", limits)
             found[name] = columns.column(values, f"{field_name}.columns[{name!r}]")
+    if _has_payloads(operation.kind, found):
+        found = _payloads(operation.kind, found, field_name, limits)
+    elif operation.kind is MetricKind.IMAGE and found.get("path", np.zeros(0)).dtype == object:
+        for path in found["path"].tolist():
+            if path is not None:
+                check_path(path, f"{field_name}.path", limits)
     sizes = {name: len(values) for name, values in found.items()}
     n = next(iter(sizes.values()))
     if any(size != n for size in sizes.values()):
@@ -170,6 +198,27 @@ def _points(operation: LogPoints | LogRows, field_name: str, limits: RecordLimit
         at=None if operation.at is None else columns.times(operation.at, n, 0, f"{field_name}.at"),
         count=n,
     )
+
+
+def _has_payloads(kind: MetricKind, found: Mapping[str, NDArray[Any]]) -> bool:
+    return kind in PAYLOAD_KINDS or (kind is MetricKind.HISTOGRAM and PAYLOAD in found)
+
+
+def _payloads(
+    kind: MetricKind, found: Mapping[str, NDArray[Any]], field_name: str, limits: RecordLimits
+) -> dict[str, NDArray[Any]]:
+    """The one column of documents, each in its canonical form."""
+    place = f"{field_name}.{PAYLOAD}"
+    if list(found) != [PAYLOAD]:
+        raise InvalidInput(f"{place} is wanted of a metric of the kind {kind}, and nothing else", field=place)
+    texts = found[PAYLOAD].tolist()
+    checked = []
+    for index, text in enumerate(texts):
+        where = place if len(texts) == 1 else f"{place}[{index}]"
+        if not isinstance(text, str):
+            raise InvalidInput(f"{where} is not the text of a JSON document", field=where)
+        checked.append(check_payload(kind, text, where, limits))
+    return {PAYLOAD: np.array([*checked, None], dtype=object)[:-1]}
 
 
 def _hash_points(digest: hashlib.blake2b, new: NewPoints) -> None:
