@@ -16,7 +16,7 @@ from graphql_runs.store.port import Store
 
 log = logging.getLogger(__name__)
 
-_LOOK_AGAIN = 5.0
+LOOK_AGAIN = 5.0
 """Seconds after which a waiter looks without having been woken."""
 _RETRY = 0.5
 """Seconds between attempts to listen to a store that cannot answer."""
@@ -51,10 +51,10 @@ class Signal:
         except TimeoutError:
             return
 
-    async def wait(self) -> None:
+    async def wait(self, seconds: float = LOOK_AGAIN) -> None:
         """Return after a ring since the last wait, or after a while."""
         try:
-            async with asyncio.timeout(_LOOK_AGAIN):
+            async with asyncio.timeout(seconds):
                 await self._event.wait()
         except TimeoutError:
             return
@@ -66,14 +66,15 @@ class Hub:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._signals: dict[str, set[Signal]] = {}
+        self._signals: dict[str | None, set[Signal]] = {}
         self._listener: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._closed = False
+        self._closing = asyncio.Event()
 
     @asynccontextmanager
-    async def watch(self, root: str) -> AsyncIterator[Signal]:
-        """A signal that rings for every commit to the tree that is made after the block was entered."""
+    async def watch(self, root: str | None) -> AsyncIterator[Signal]:
+        """A signal that rings for every commit to the tree (None: to any) that is made after the block was entered."""
         signal = Signal()
         if self._closed:
             signal.close()
@@ -98,9 +99,23 @@ class Hub:
         """How many follow something now."""
         return sum(map(len, self._signals.values()))
 
+    @property
+    def closed(self) -> bool:
+        """The server stops: whoever follows something ends without having come to an end of it."""
+        return self._closed
+
+    async def pause(self, seconds: float) -> None:
+        """Return after this time, or at once when the server closes."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return
+
     async def close(self) -> None:
         """Tell everybody who follows to stop, and stop listening."""
         self._closed = True
+        self._closing.set()
         for signals in self._signals.values():
             for signal in signals:
                 signal.close()
@@ -135,8 +150,6 @@ class Hub:
                 self._ring(None)
 
     def _ring(self, roots: frozenset[str] | None) -> None:
-        if roots is None:
-            roots = frozenset(self._signals)
-        for root in roots:
+        for root in self._signals if roots is None else (None, *roots):
             for signal in self._signals.get(root, ()):
                 signal.ring()

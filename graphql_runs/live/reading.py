@@ -14,18 +14,38 @@ from graphql_runs.store.port import Store, journal_of
 
 _AT_ONCE = 1 << 20
 """Bytes of the journal that are asked for in one read."""
+_PURGES_AT_ONCE = 4096
+"""Entries that are looked through for purges in one go."""
+
+
+class Lost(Exception):
+    """The journal no longer has the entries that come next."""
 
 
 async def read_entries(store: Store, root: str, n: int, most: int | None) -> list[Entry]:
-    """The journal's entries from row `n` on, at most `most` of them."""
+    """The journal's entries from row `n` on, at most `most` of them. Raises Lost when there are some no more."""
     end = None if most is None else n + most
     entries: list[Entry] = []
     while True:
-        items = await store.read(journal_of(root), n + len(entries), end=end, limit=_AT_ONCE)
+        row = n + len(entries)
+        items = await store.read(journal_of(root), row, end=end, limit=_AT_ONCE)
+        if items and items[0].start > row:
+            raise Lost
         entries.extend(Entry.decode(item.data) for item in items)
         # Less than the limit means that the journal ended there.
         if sum(len(item.data) for item in items) < _AT_ONCE or (most is not None and len(entries) >= most):
             return entries
+
+
+async def purged_since(store: Store, root: str, n: int) -> dict[str, int]:
+    """Runs that entries from row `n` on purge, each with the row of the last such entry. Raises Lost."""
+    found: dict[str, int] = {}
+    row = n
+    while entries := await read_entries(store, root, row, _PURGES_AT_ONCE):
+        for at, entry in enumerate(entries, row):
+            found |= dict.fromkeys(entry.purged, at)
+        row += len(entries)
+    return found
 
 
 class Reading:
@@ -46,8 +66,9 @@ class Reading:
     async def metric(self, metric: Metric, start: int, end: int) -> MetricDelta:
         """Rows `[start, end)` of a metric."""
         if not self.points:
-            return MetricDelta(metric, nothing(end))
-        return MetricDelta(metric, await read_points(self._store, metric.id, start, end))
+            return MetricDelta(metric, nothing(end), self.scope.run_id(metric.run))
+        points = await read_points(self._store, metric.id, start, end)
+        return MetricDelta(metric, points, self.scope.run_id(metric.run))
 
     async def logs(self, ranges: Mapping[str, tuple[int, int]]) -> tuple[LogDelta, ...]:
         """Text of these bytes of log files by id, of those that are in scope."""
@@ -62,4 +83,5 @@ class Reading:
         items = await self._store.read(log.id, low, end=end) if low < end else []
         parts = [item.data[max(low - item.start, 0) : max(end - item.start, 0)] for item in items]
         held, data = between(b"".join(parts), start - low)
-        return LogDelta(log, start - held, len(data), data.decode("utf-8", "replace"))
+        text = data.decode("utf-8", "replace")
+        return LogDelta(log, start - held, len(data), text, self.scope.run_id(log.run))

@@ -34,17 +34,30 @@ class Scope:
         self.root = root
         self.metrics = Names(metrics)
         self.logs = Names(logs)
-        self._members = {run}
+        self._members: dict[str, str] = {}
+
+    def begin(self) -> None:
+        """Forget who is in scope; all runs are given next."""
+        self._members = {}
 
     def take(self, runs: Iterable[Run]) -> tuple[Run, ...]:
         """Those of the runs that are in scope, remembering them; give new runs in order of depth."""
         found = []
         for run in sorted(runs, key=lambda run: run.depth):
-            if self.run == self.root or run.id in self._members or run.parent in self._members:
-                self._members.add(run.id)
+            if self.run in (self.root, run.id) or run.id in self._members or run.parent in self._members:
+                self._members[run.id] = run.run_id
                 found.append(run)
         return tuple(found)
 
+    def drop(self, runs: Iterable[str]) -> None:
+        """These runs are gone; one that comes with the same id is another one."""
+        for run in runs:
+            self._members.pop(run, None)
+
     def holds(self, id: str) -> bool:
         """Whether a metric or log file, by its id, belongs to a run in scope."""
-        return self.run == self.root or ids.run_of(id) in self._members
+        return ids.run_of(id) in self._members
+
+    def run_id(self, run: str) -> str:
+        """The producer's id of a run in scope."""
+        return self._members[run]

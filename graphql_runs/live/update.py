@@ -16,20 +16,24 @@ MESSAGE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class MetricDelta:
-    """New points of a metric, rows `[points.start, points.end)`, and the metric with its summary as of now."""
+    """New points of a metric, rows `[points.start, points.end)`, and the metric with its summary as of now. `run_id` is the
+    producer's id of its run."""
 
     metric: Metric
     points: Points
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogDelta:
-    """New text of a log file: bytes `[offset, offset + size)`, decoded. Characters are never torn between two deltas."""
+    """New text of a log file: bytes `[offset, offset + size)`, decoded. Characters are never torn between two deltas. `run_id`
+    is the producer's id of its run."""
 
     log: LogFile
     offset: int
     size: int
     text: str
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class TreeUpdate:
     runs:      runs that were created or changed, as they are now; at the start all that are followed.
     caught_up: at the time of reading there was nothing further.
     reset:     forget everything held of this tree; a full backfill begins with this message.
+    purged:    server ids of runs of the tree that went away for good, followed or not: forget what is held of them. When the
+               followed run is among them nothing is left of what was held, and this is the last update.
     """
 
     cursor: str
@@ -57,3 +63,4 @@ class TreeUpdate:
     metrics: tuple[MetricDelta, ...]
     logs: tuple[LogDelta, ...]
     gap: Gap | None = None
+    purged: tuple[str, ...] = ()
