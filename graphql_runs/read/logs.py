@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from graphql_runs.model.records import LogFile, LogStream
+from graphql_runs.read.paths import rank_of, stream_of
 from graphql_runs.read.records import every
 from graphql_runs.store.port import Store
 
@@ -30,7 +31,7 @@ def main_log(logs: Sequence[LogFile]) -> LogFile | None:
     azure = [(log, found) for log in logs if (found := _AZURE.search(log.path))]
     if azure:
         return min(azure, key=lambda pair: _azure_rank(pair[0].path, pair[1]["prefix"]))[0]
-    return min(logs, key=lambda log: (_STREAMS[log.stream], log.rank or 0, log.path), default=None)
+    return min(logs, key=lambda log: (_STREAMS[stream_of(log)], rank_of(log) or 0, log.path), default=None)
 
 
 def _azure_rank(path: str, prefix: str | None) -> tuple[int, bool, str]:

@@ -7,8 +7,21 @@ from collections.abc import Callable, Sequence
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import InvalidInput, LimitExceeded
-from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Not, Op, Or, RunFilter, Under
+from graphql_runs.model.filter import (
+    Ancestor,
+    And,
+    Attribute,
+    AttributeField,
+    Child,
+    Compare,
+    Not,
+    Op,
+    Or,
+    RunFilter,
+    Under,
+)
 from graphql_runs.model.records import Cluster, Experiment, Workspace
+from graphql_runs.model.regex import compiled
 from graphql_runs.read.records import every
 from graphql_runs.read.text import fold, like
 from graphql_runs.store.port import Store
@@ -40,7 +53,7 @@ def _mentions(where: RunFilter) -> bool:
     match where:
         case And(parts) | Or(parts):
             return any(map(_mentions, parts))
-        case Not(part):
+        case Not(part) | Child(part) | Ancestor(part):
             return _mentions(part)
         case Compare(AttributeField(attribute), op, _):
             return attribute in _NAMED and op is not Op.EXISTS
@@ -54,8 +67,8 @@ async def _resolve(store: Store, where: RunFilter, homes: Sequence[str]) -> RunF
             return And(tuple([await _resolve(store, part, homes) for part in parts]))
         case Or(parts):
             return Or(tuple([await _resolve(store, part, homes) for part in parts]))
-        case Not(part):
-            return Not(await _resolve(store, part, homes))
+        case Not(part) | Child(part) | Ancestor(part):
+            return type(where)(await _resolve(store, part, homes))
         case Compare(AttributeField(attribute) as field, op, operand) if (
             attribute in _NAMED and op is not Op.EXISTS
         ):
@@ -111,13 +124,15 @@ def _of_name(kind: str, name: str, homes: Sequence[str]) -> list[str]:
 
 
 def _matcher(op: Op, pattern: str) -> Callable[[str], bool]:
-    """LIKE, ILIKE and CONTAINS as `model.filter` defines them."""
+    """LIKE, ILIKE, CONTAINS and REGEX as `model.filter` defines them."""
     if op is Op.CONTAINS:
         return lambda name: fold(pattern) in fold(name)
     if op is Op.LIKE:
         return lambda name: like(name, pattern)
     if op is Op.ILIKE:
         return lambda name: like(fold(name), fold(pattern))
+    if op is Op.REGEX:
+        return compiled(pattern).matches
     return _ordered(op, pattern)
 
 

@@ -8,9 +8,6 @@ from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus, StatusClass
 from graphql_runs.model.time import Micros
 
-STALE_AFTER = 3
-"""A run is stale when it missed so many of the heartbeats it announced."""
-
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -57,11 +54,5 @@ def queue_seconds(run: Run, now: Micros) -> float:
 
 
 def is_stale(run: Run, now: Micros) -> bool:
-    """True when a run that announced heartbeats gave no sign of life for `STALE_AFTER` of them and has not ended.
-
-    Signs of life are heartbeats (data counts as one) and statuses. Nothing is written: the next sign makes it fresh again.
-    """
-    if run.heartbeat_seconds is None or run.status.terminal:
-        return False
-    sign = max(run.created_at, run.status_at, run.heartbeat_at or 0)
-    return now - sign > STALE_AFTER * run.heartbeat_seconds * 1e6
+    """True when the run gave no sign of life until `Run.stale_at`. Nothing is written: the next sign makes it fresh again."""
+    return run.stale_at is not None and run.stale_at < now

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from graphql_runs.model import ids
@@ -24,6 +26,14 @@ KINDS: dict[str, type[Any]] = {
 }
 """The records that server ids name, by the prefix of the id."""
 _CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPlan:
+    """How a list of runs is found: the steps in the store's words, and the seconds that its first page took."""
+
+    steps: tuple[str, ...]
+    seconds: float
 
 
 async def get(store: Store, kind: type[R], ids: Sequence[str]) -> list[R | None]:
@@ -90,6 +100,16 @@ async def page_runs(
 ) -> list[FoundRun]:
     """A page of runs, with the place of each in the order."""
     return await store.find_runs(where, order, after=after, first=first)
+
+
+async def explain_runs(
+    store: Store, where: RunFilter | None, order: Sequence[Order], *, first: int
+) -> RunsPlan:
+    """How the store finds the first page of a list, which it does to see how long that takes."""
+    steps = await store.explain_runs(where, order, first=first)
+    began = perf_counter()
+    await store.find_runs(where, order, first=first)
+    return RunsPlan(tuple(steps), perf_counter() - began)
 
 
 async def count_runs(store: Store, where: RunFilter | None) -> int:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphql_runs.model.errors import InvalidInput, LimitExceeded
+from graphql_runs.model.errors import InvalidInput, LimitExceeded, NotFound
 from graphql_runs.model.points import Points
 from graphql_runs.model.records import ColumnType, Metric
+from graphql_runs.model.run import Run
 from graphql_runs.model.time import Micros
 from graphql_runs.read.downsample import Thinner, kept_rows
 from graphql_runs.read.points import pieces, read_points
@@ -56,29 +57,51 @@ class SeriesData:
 
 @dataclass(frozen=True, slots=True)
 class _Axes:
-    """What is drawn over what: `x` is an axis or the name of a column, `y` the name of a column."""
+    """What is drawn over what: `x` is an axis, the name of a column or the values of another metric, `y` the name of a column."""
 
-    x: XAxis | str
+    x: XAxis | str | _Joined
     y: str
     origin: Micros | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """The values of another metric by step: steps ascending, each once, with the value that was written there last."""
+
+    steps: NDArray[Any]
+    values: NDArray[Any]
+
+    def has(self, steps: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which steps have a value; shape (n,)."""
+        return np.isin(steps, self.steps)
+
+    def at(self, steps: NDArray[Any]) -> NDArray[np.float64]:
+        """The value at each step, NaN where there is none; shape (n,)."""
+        found = np.full(len(steps), np.nan)
+        known = self.has(steps)
+        found[known] = self.values[np.searchsorted(self.steps, steps[known])]
+        return found
 
 
 async def series(
     store: Store,
     metric: Metric,
-    x: XAxis | str = XAxis.STEP,
+    x: XAxis | str | Metric = XAxis.STEP,
     column: str | None = None,
     *,
     points: int,
     from_: float | None = None,
     to: float | None = None,
+    around: bool = False,
     origin: Micros | None = None,
 ) -> SeriesData:
-    """The curve of a numeric column (the first one unless named) over an axis, or over another column by name.
+    """The curve of a numeric column (the first one unless named) over an axis, over another column by name, or over another metric.
 
-    At most `points` points (at least 4): all rows with `from_ <= x <= to`, or by `downsample.kept_rows` over them. A row
-    without a step has its row number for one. `origin` is where RELATIVE_TIME starts, unless the first point is earlier.
-    A row without a value in a column has NaN there; rows whose x is NaN come last, and are in no range.
+    At most `points` points (at least 4): all rows with `from_ <= x <= to`, or by `downsample.kept_rows` over them; with `around`
+    those just before and just after that range too. A row without a step has its row number for one. `origin` is where
+    RELATIVE_TIME starts, unless the first point is earlier. A row without a value in a column has NaN there; rows whose x is NaN
+    come last, and are in no range. Over another metric, a row's x is what that metric has at the same step (the last one written
+    there); rows at whose step it has nothing are left out.
 
     Raises InvalidInput (field y, x, points or from) and LimitExceeded for more than `ROWS` rows that have to be sorted.
     """
@@ -87,27 +110,52 @@ async def series(
     if from_ is not None and to is not None and not from_ <= to:
         raise InvalidInput(f"from ({from_}) is greater than to ({to})", field="from")
     y = _numeric(metric, column, "y")
-    if not isinstance(x, XAxis):
+    if isinstance(x, str) and not isinstance(x, XAxis):
         _numeric(metric, x, "x")
     start, end = 0, metric.count
     if x is XAxis.INDEX:
         # A range of rows is known before reading.
         start, end = _rows(end, from_, to)
+        if around:
+            start, end = max(0, start - 1), min(metric.count, end + 1)
         from_ = to = None
     if y is None or start >= end:
         nothing = np.empty(0, dtype=np.int64)
         return SeriesData(np.empty(0), np.empty(0), nothing, True, 0, nothing)
-    axes = _Axes(x, y, origin)
-    if end - start > points and from_ is None and to is None:
+    axes = _Axes(await _joined(store, x) if isinstance(x, Metric) else x, y, origin)
+    if end - start > points and from_ is None and to is None and not isinstance(x, Metric):
         thinned = await _thinned(store, metric, axes, start, end, points)
         if thinned is not None:
             return thinned
+    rows = await _whole(store, metric, start, end)
+    return _sorted(rows, axes, (from_, to), around, points)
+
+
+async def _whole(store: Store, metric: Metric, start: int, end: int) -> Points:
     if end - start > ROWS:
         raise LimitExceeded(
             f"{end - start} rows are more than can be sorted by x ({ROWS}); take x by INDEX, with a range",
             field="points",
         )
-    return _sorted(await read_points(store, metric.id, start, end), axes, from_, to, points)
+    rows = await read_points(store, metric.id, start, end)
+    if len(rows) < end - start:
+        raise _purged(metric)
+    return rows
+
+
+async def _joined(store: Store, metric: Metric) -> _Joined:
+    name = _numeric(metric, None, "x")
+    if name is None or not metric.count:
+        return _Joined(np.empty(0), np.empty(0))
+    rows = await _whole(store, metric, 0, metric.count)
+    # Of equal steps the first one is kept, so they are looked at from behind.
+    steps, places = np.unique(_steps(rows)[0][::-1], return_index=True)
+    return _Joined(steps, _values(rows, name)[::-1][places])
+
+
+def origin_of(run: Run) -> Micros:
+    """Where a run's relative times start."""
+    return run.created_at if run.started_at is None else run.started_at
 
 
 def steps_or_rows(points: Points) -> NDArray[Any]:
@@ -130,6 +178,7 @@ async def _thinned(
     last_x: Any = None
     last_step: Any = None
     base: int | None = None
+    rows = 0
     async with aclosing(pieces(store, metric.id, start, end)) as found:
         async for piece in found:
             if base is None:
@@ -142,31 +191,62 @@ async def _thinned(
                 back, last_step = _restarts(piece, last_step)
                 restarts.append(back)
             thinner.add(_values(piece, axes.y), xs, piece.at)
+            rows += len(piece)
+    if rows < end - start:
+        raise _purged(metric)
     y, x, at = thinner.finish()
     # Steps in ascending order never went back.
     back = np.concatenate(restarts) if restarts else np.empty(0, dtype=np.int64)
     return SeriesData(x, y, at, False, end - start, back)
 
 
-def _sorted(rows: Points, axes: _Axes, from_: float | None, to: float | None, points: int) -> SeriesData:
+def _purged(metric: Metric) -> NotFound:
+    return NotFound(f"metric {metric.name!r} was purged while it was read")
+
+
+def _sorted(
+    rows: Points, axes: _Axes, bounds: tuple[float | None, float | None], around: bool, points: int
+) -> SeriesData:
     """The curve of any rows."""
     at = rows.at
     xs, ys = _xs(rows, axes, _base(axes, at)), _values(rows, axes.y)
-    inside = np.ones(len(rows), dtype=bool)
-    if from_ is not None:
-        inside &= xs >= from_
-    if to is not None:
-        inside &= xs <= to
+    inside = _inside(rows, axes, xs, (None, None) if around else bounds)
     if not inside.all():
         xs, ys, at = xs[inside], ys[inside], at[inside]
     if not _ascending(xs, None):
         order = np.argsort(xs, kind="stable")
         xs, ys, at = xs[order], ys[order], at[order]
+    if around:
+        near = _near(xs, *bounds)
+        xs, ys, at = xs[near], ys[near], at[near]
     total = len(ys)
     if total > points:
         kept = kept_rows(ys, points)
         xs, ys, at = xs[kept], ys[kept], at[kept]
     return SeriesData(xs, ys, at, len(ys) == total, total, _restarts(rows, None)[0])
+
+
+def _inside(
+    rows: Points, axes: _Axes, xs: NDArray[Any], bounds: tuple[float | None, float | None]
+) -> NDArray[np.bool_]:
+    """The rows that have an x within bounds; shape (n,)."""
+    inside = axes.x.has(_steps(rows)[0]) if isinstance(axes.x, _Joined) else np.ones(len(rows), dtype=bool)
+    from_, to = bounds
+    if from_ is not None:
+        inside &= xs >= from_
+    if to is not None:
+        inside &= xs <= to
+    return inside
+
+
+def _near(xs: NDArray[Any], from_: float | None, to: float | None) -> slice:
+    """The rows within bounds, the one before them, and all that share the next x after them; `xs` ascends, NaN last."""
+    known = len(xs) - int(np.isnan(xs).sum())
+    start = 0 if from_ is None else max(0, int(np.searchsorted(xs[:known], from_)) - 1)
+    end = known if to is None else int(np.searchsorted(xs[:known], to, side="right"))
+    if end < known:
+        end = int(np.searchsorted(xs[:known], xs[end], side="right"))
+    return slice(start, end)
 
 
 def _numeric(metric: Metric, name: str | None, field: str) -> str | None:
@@ -206,6 +286,8 @@ def _xs(points: Points, axes: _Axes, base: int) -> NDArray[Any]:
             return np.arange(points.start, points.end)
         case XAxis.TIME | XAxis.RELATIVE_TIME:
             return (points.at - base) / 1e6
+        case _Joined():
+            return axes.x.at(_steps(points)[0])
     return _values(points, axes.x)
 
 

@@ -12,10 +12,11 @@ from graphql_runs.model import ids
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.operation import DeclareRun, LogText
 from graphql_runs.model.records import LogFile
+from graphql_runs.read import budget, logtext
 from graphql_runs.read import lines as rules
-from graphql_runs.read import logtext
 from graphql_runs.read.levels import LogLevel
-from graphql_runs.read.lines import Line, LineFilter, LinePage, LogView, page_lines
+from graphql_runs.read.lines import Line, LinePage, LogView, page_lines
+from graphql_runs.read.wanted import LineFilter
 from graphql_runs.record.recorder import Recorder
 from graphql_runs.store.port import Item, Store
 
@@ -189,7 +190,7 @@ async def test_rendering_comes_before_filtering(write: Write, store: Store) -> N
 async def test_a_long_search_ends_early_and_says_where(
     write: Write, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "SCAN_BYTES", 20_000)
+    monkeypatch.setattr(budget, "SCAN_BYTES", 20_000)
     log = await write(b"needle\n", b"hay\n" * 200_000, b"needle\n")
     wanted = LineFilter("needle")
     page = await page_lines(store, log, last=2, wanted=wanted)

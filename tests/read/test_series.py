@@ -226,3 +226,72 @@ async def test_what_followers_are_shown(store: Store, declared: Recorder) -> Non
     assert first_values(found, points).tolist() == [1.0, 2.0]
     later = await read_points(store, found.id, 1, 9)
     assert (later.start, steps_or_rows(later).tolist()) == (1, [1])
+
+
+async def other(store: Store, recorder: Recorder, values: Values, steps: Values | None = None) -> Metric:
+    await recorder.record("default", [LogPoints("run", "other", values, steps)])
+    return await metric(store, "other")
+
+
+async def test_over_another_metric_points_are_joined_by_step(store: Store, declared: Recorder) -> None:
+    await log(declared, [1.0, 2.0, 3.0, 4.0], [0, 1, 2, 3])
+    x = await other(store, declared, [50.0, 30.0, 10.0, 20.0], [0, 2, 1, 2])
+    found = await series(store, await metric(store), x, points=100)
+    assert found.x.tolist() == [10.0, 20.0, 50.0]
+    assert found.y.tolist() == [2.0, 3.0, 1.0]
+    assert (found.exact, found.total) == (True, 3)
+    part = await series(store, await metric(store), x, points=100, from_=15, to=20)
+    assert part.y.tolist() == [3.0]
+
+
+async def test_over_another_metric_steps_of_either_type_meet(store: Store, declared: Recorder) -> None:
+    await log(declared, [1.0, 2.0], [0.5, 1.0])
+    x = await other(store, declared, [7.0, math.nan], [1, 2])
+    found = await series(store, await metric(store), x, points=100)
+    assert (found.x.tolist(), found.y.tolist()) == ([7.0], [2.0])
+
+
+async def test_without_steps_rows_meet(store: Store, declared: Recorder) -> None:
+    await log(declared, [1.0, 2.0, 3.0])
+    found = await series(store, await metric(store), await other(store, declared, [5.0, 4.0]), points=100)
+    assert (found.x.tolist(), found.y.tolist()) == ([4.0, 5.0], [2.0, 1.0])
+
+
+async def test_over_another_metric_an_x_that_is_nan_comes_last(store: Store, declared: Recorder) -> None:
+    await log(declared, [1.0, 2.0], [0, 1])
+    found = await series(
+        store, await metric(store), await other(store, declared, [math.nan, 3.0], [0, 1]), points=9
+    )
+    assert same(found.x, [3.0, math.nan])
+
+
+async def test_many_points_over_another_metric_are_thinned(store: Store, declared: Recorder) -> None:
+    values = [float(place % 13) for place in range(1000)]
+    await log(declared, values)
+    found = await series(
+        store, await metric(store), await other(store, declared, list(range(1000))), points=40
+    )
+    assert (found.exact, found.total, found.y.max()) == (False, 1000, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "x"),
+    [
+        (15, 25, [10, 20, 30, 30]),
+        (10, 10, [0, 10, 20]),
+        (None, 5, [0, 10]),
+        (35, None, [30, 40]),
+        (41, 99, [40]),
+        (-5, -1, [0]),
+    ],
+)
+async def test_a_range_with_what_is_around_it(
+    store: Store, declared: Recorder, from_: float | None, to: float | None, x: list[int]
+) -> None:
+    await log(declared, [0.0, 1.0, 2.0, 3.0, 3.5, 4.0], [0, 10, 20, 30, 30, 40])
+    assert (await curve(store, from_=from_, to=to, around=True)).x.tolist() == x
+
+
+async def test_a_range_of_rows_with_what_is_around_it(store: Store, declared: Recorder) -> None:
+    await log(declared, [0.0, 1.0, 2.0, 3.0])
+    assert (await curve(store, XAxis.INDEX, from_=2, to=2, around=True)).x.tolist() == [1, 2, 3]
