@@ -189,11 +189,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What `read` gets besides the unit: the tree as it is now, its limits, and the plugin's configuration."""
+    """What `read` gets besides the unit: the tree as it is now, its limits, and the plugin's configuration.
+
+    final: nobody waits for the files to grow, so what only counts when nothing follows (a last line without an end) counts now.
+    """
 
     tree: Tree
     config: BaseModel
     limits: Limits
+    final: bool = False
 
 
 class Ingester(Protocol):

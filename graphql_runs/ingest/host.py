@@ -42,7 +42,9 @@ class Host:
         *,
         poll_seconds: float = 2.0,
         idle_seconds: float = IDLE_SECONDS,
+        final: bool = False,
     ) -> None:
+        """`final`: what is there is read once, by `ingest.once`, and nobody waits for files to grow."""
         self._records = records
         self._usable = sorted(plugins, key=lambda plugin: (-plugin.precedence, plugin.name))
         self._reports = plugins.reports if isinstance(plugins, Plugins) else tuple(map(report_of, plugins))
@@ -50,6 +52,7 @@ class Host:
         self._limits = limits
         self._poll_seconds = poll_seconds
         self._idle_seconds = idle_seconds
+        self._final = final
         self._sources: list[Source] = []
         self._wrong: list[SourceReport] = []
         self._shared: Shared | None = None
@@ -69,6 +72,7 @@ class Host:
             lookers=ThreadPoolExecutor(min(_LOOKERS, len(self._configs) + 1), "ingest-look"),
             idle_seconds=self._idle_seconds,
             owners={},
+            final=self._final,
         )
         self._shared = shared
         shared.work.start()
@@ -93,6 +97,11 @@ class Host:
             await source.close(_CLOSE_SECONDS / 4)
         shared.readers.shutdown(wait=False, cancel_futures=True)
         shared.lookers.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What is followed, from `start` on."""
+        return self._sources
 
     def reports(self) -> list[SourceReport]:
         """How every source stands now: the source itself under the plugin name `folder`, then each plugin that has

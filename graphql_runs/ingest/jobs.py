@@ -14,7 +14,7 @@ from graphql_runs.ingest.api import File, Skipped
 from graphql_runs.ingest.folder import Facts, FolderRun, gather
 from graphql_runs.ingest.reader import Outcome, Reader
 from graphql_runs.ingest.work import Job, Work
-from graphql_runs.ingest.writer import Overtaken, Passing, Records, Refused
+from graphql_runs.ingest.writer import Gone, Overtaken, Passing, Records, Refused
 from graphql_runs.model.time import now
 
 _SLICE_SECONDS = 0.25
@@ -35,6 +35,8 @@ class Shared:
     lookers: Executor
     idle_seconds: float
     owners: dict[tuple[str, str, str], tuple[object, str]]
+    final: bool = False
+    """What is there is read once; nobody waits for more."""
 
     def stopping(self) -> bool:
         """Whether everything is to end soon."""
@@ -77,12 +79,20 @@ class FolderJob(Job):
         except (Passing, Overtaken) as error:
             self.error = str(error)
             return _RETRY_SECONDS
+        except Gone as error:
+            self.error, self.skipped = None, Skipped(str(self.run.run.path), str(error))
+            return None
         except Refused as error:
             self.error = str(error)
             return None
         self.error = None
         due = self.run.due(facts)
         return None if due is None else max(0.1, (due - now()) / 1e6)
+
+    async def finish(self) -> None:
+        """Write what is known of the run by now, without waiting for its turn."""
+        self._next = 0.0
+        await self.perform()
 
     async def _settle(self) -> Facts:
         files: Sequence[PurePosixPath] = [path for job in self.units for path in job.reader.unit.files]
@@ -125,6 +135,10 @@ class ReadJob(Job):
         except (Passing, Overtaken) as error:
             reader.wait(str(error))
             return reader.delay
+        except Gone as error:
+            reader.give_up(str(error))
+            self.caught_up = True
+            return None
         except Refused as error:
             reader.refuse(str(error))
             self.caught_up = True

@@ -11,6 +11,7 @@ from typing import overload
 from pydantic import BaseModel
 
 from graphql_runs.ingest.api import GROUP, Ingester, Stability
+from graphql_runs.ingest.receiver import RECEIVERS, Receiver
 from graphql_runs.model.source import PluginReport
 
 log = logging.getLogger(__name__)
@@ -27,13 +28,29 @@ class Found:
     ingester: Ingester | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FoundReceiver:
+    """The entry point of a receiver and what came of it: `receiver` is None when `report.error` is set."""
+
+    report: PluginReport
+    receiver: Receiver | None = None
+
+
 def find_plugins(allowed: Collection[str] | None = None) -> list[Found]:
     """Load every installed plugin, or those named, by the order in which they choose their files. Imports them, so call it
     late. A name that is not installed is reported like a plugin that does not load."""
     points = {point.name: point for point in entry_points(group=GROUP)}
+    spoken_to = {point.name for point in entry_points(group=RECEIVERS)} - points.keys()
     names = sorted(points) if allowed is None else list(dict.fromkeys(allowed))
+    names = [name for name in names if name not in spoken_to]
     found = [_load(points[name]) if name in points else _missing(name) for name in names]
     return sorted(found, key=lambda one: -one.ingester.precedence if one.ingester else 1)
+
+
+def find_receivers(allowed: Collection[str] | None = None) -> list[FoundReceiver]:
+    """Load the receivers of every installed plugin, or of those named."""
+    points = sorted(entry_points(group=RECEIVERS), key=lambda point: point.name)
+    return [_load_receiver(point) for point in points if allowed is None or point.name in allowed]
 
 
 class Plugins(Sequence[Ingester]):
@@ -90,6 +107,23 @@ def _load(point: EntryPoint) -> Found:
     return Found(
         PluginReport(point.name, package, version, ingester.description, str(ingester.stability)), ingester
     )
+
+
+def _load_receiver(point: EntryPoint) -> FoundReceiver:
+    package = point.dist.name if point.dist else point.module
+    version = point.dist.version if point.dist else "unknown"
+    try:
+        receiver: Receiver = point.load()
+        report = PluginReport(
+            receiver.name, package, version, receiver.description, str(Stability(receiver.stability))
+        )
+        return FoundReceiver(report, receiver)
+    except Exception as error:
+        # Whatever a foreign package does at import must not stop the server.
+        log.debug("a receiver does not load: plugin %s", point.name, exc_info=True)
+        return FoundReceiver(
+            PluginReport(point.name, package, version, error=f"{type(error).__name__}: {error}")
+        )
 
 
 def _problem(name: str, ingester: object) -> str | None:

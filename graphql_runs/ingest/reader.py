@@ -15,8 +15,17 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from graphql_runs.ingest.api import Context, Delivery, Ingester, Unit, Unreadable
-from graphql_runs.ingest.writer import Overtaken, Passing, Records, Refusal, Refused, Writer
-from graphql_runs.model.operation import Annotate, LogPoints, LogRows, LogText, RunOperation, SetStatus
+from graphql_runs.ingest.writer import PERMANENT, Gone, Overtaken, Passing, Records, Refusal, Refused, Writer
+from graphql_runs.model.errors import RunsError
+from graphql_runs.model.operation import (
+    Annotate,
+    DescribeCluster,
+    LogPoints,
+    LogRows,
+    LogText,
+    RunOperation,
+    SetStatus,
+)
 from graphql_runs.model.source import SkippedInput
 from graphql_runs.model.time import Micros, now
 
@@ -40,6 +49,7 @@ class Outcome(Enum):
     LATER = "a passing trouble; try again after `Reader.delay`"
     FAILED = "it cannot be read until one of its files changes"
     BROKEN = "the plugin has a bug; it is not tried again"
+    GONE = "its run was purged; it is passed over unless that is created anew"
     STOPPED = "told to stop"
 
 
@@ -114,6 +124,8 @@ class Reader:
         self.unit = unit
         self.context = context
         self.counts = Counts()
+        self.earlier: Counts | None = None
+        """What had been read of it before; None until that is known."""
         self.outcome: Outcome | None = None
         self.error: str | None = None
         self.delay = 0.0
@@ -146,6 +158,8 @@ class Reader:
                 Outcome.FAILED,
                 str(SkippedInput(path or self.unit.key, str(error), error.line)),
             )
+        except Gone as error:
+            outcome = self._pass_over(str(error))
         except Refused as error:
             outcome, self.error = Outcome.FAILED, f"{self.unit.key}: {error}"
         except Exception as error:
@@ -161,6 +175,17 @@ class Reader:
     def refuse(self, reason: str) -> None:
         """What has to come first cannot be."""
         self.outcome, self.error = Outcome.FAILED, f"{self.unit.key}: {reason}"
+
+    def give_up(self, reason: str) -> None:
+        """The run is gone."""
+        self.outcome = self._pass_over(reason)
+
+    def _pass_over(self, reason: str) -> Outcome:
+        self.error = None
+        if self.outcome is not Outcome.GONE:
+            path = str(self.unit.files[0]) if self.unit.files else self.unit.key
+            self.counts.skip(path, reason, None)
+        return Outcome.GONE
 
     def _later(self, reason: str) -> Outcome:
         least, most = _BACK_OFF
@@ -179,6 +204,7 @@ class Reader:
         if self._writer is not None and not self._writer.opened:
             note = await self._writer.open()
             self.counts = Counts.of(note)
+            self.earlier = self.earlier or self.counts.copy()
             checkpoint = note.get("checkpoint")
             self._checkpoint = checkpoint if isinstance(checkpoint, dict) else None
         loop = asyncio.get_running_loop()
@@ -200,7 +226,7 @@ class Reader:
 
     async def _take(self, delivery: Delivery) -> None:
         for cluster in delivery.clusters:
-            await self._records.describe_cluster(self._workspace, cluster)
+            await self._describe(cluster)
         self.last_read_at = now()
         counts = self.counts.copy()
         for skipped in delivery.skipped:
@@ -228,6 +254,14 @@ class Reader:
         if len(refusals) == len(operations):
             note(refusals)
         self.counts, self._checkpoint = written, delivery.checkpoint
+
+    async def _describe(self, cluster: DescribeCluster) -> None:
+        try:
+            await self._records.describe_cluster(self._workspace, cluster)
+        except PERMANENT as error:
+            raise Refused(f"cluster {cluster.name!r}: {error}") from error
+        except RunsError as error:
+            raise Passing(str(error)) from error
 
     def _refuse(self, counts: Counts, refusal: Refusal) -> None:
         path = str(self.unit.files[0]) if self.unit.files else self.unit.key

@@ -17,22 +17,22 @@ from graphql_runs.model.source import SkippedInput, SourceReport, SourceState
 _NEWEST = 50
 
 
-def reports_of(source: Source, *, stopped: bool) -> list[SourceReport]:
-    """The reports of one source, the source itself first."""
+def reports_of(source: Source, *, stopped: bool, newest: int | None = _NEWEST) -> list[SourceReport]:
+    """The reports of one source, the source itself first, with so many of the skipped inputs (None: all that are remembered)."""
     jobs: dict[str, list[ReadJob]] = {name: [] for name in source.shares}
     for (name, _, _), job in source.jobs.items():
         jobs[name].append(job)
-    reports = [_of_folder(source)]
+    reports = [_of_folder(source, newest)]
     for name, share in source.shares.items():
         clashes = source.clashes.get(name, [])
         if jobs[name] or share.error is not None or share.skipped or clashes:
-            reports.append(_of_plugin(source, share, jobs[name], clashes))
+            reports.append(_of_plugin(source, share, jobs[name], clashes, newest))
     if stopped:
         return [replace(report, state=SourceState.STOPPED) for report in reports]
     return reports
 
 
-def _of_folder(source: Source) -> SourceReport:
+def _of_folder(source: Source, newest: int | None) -> SourceReport:
     walked, error = source.follower.walked, source.follower.error
     if error is not None:
         state = SourceState.FAILED
@@ -56,12 +56,14 @@ def _of_folder(source: Source) -> SourceReport:
         last_read_at=source.walked_at or None,
         runs=len(source.runs),
         files=len(source.follower.files),
-        skipped=tuple(skipped[-_NEWEST:]),
+        skipped=tuple(skipped if newest is None else skipped[-newest:]),
         skipped_total=len(skipped) + unlisted,
     )
 
 
-def _of_plugin(source: Source, share: Share, jobs: Sequence[ReadJob], clashes: Sequence[str]) -> SourceReport:
+def _of_plugin(
+    source: Source, share: Share, jobs: Sequence[ReadJob], clashes: Sequence[str], newest: int | None
+) -> SourceReport:
     readers = [job.reader for job in jobs]
     failed = [
         reader.error
@@ -95,7 +97,7 @@ def _of_plugin(source: Source, share: Share, jobs: Sequence[ReadJob], clashes: S
         files=sum(len(reader.unit.files) for reader in readers),
         points=sum(reader.counts.points for reader in readers),
         lines=sum(reader.counts.lines for reader in readers),
-        skipped=tuple(skipped[-_NEWEST:]),
+        skipped=tuple(skipped if newest is None else skipped[-newest:]),
         skipped_total=sum(reader.counts.skipped for reader in readers) + len(share.skipped),
     )
 

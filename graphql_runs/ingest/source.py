@@ -104,6 +104,23 @@ class Source:
         self._plan_wanted = True
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def chosen(self) -> bool:
+        """Who reads what is decided for all that is there, or nothing can be decided because it cannot be looked at."""
+        return self.follower.error is not None or (self.planned_at > 0 and not self._plan_wanted)
+
+    @property
+    def unread(self) -> list[str]:
+        """Files that no plugin takes or looks at, exit codes of runs apart."""
+        exits = {str(run.run.run.path / EXIT_FILE) for run in self.runs.values()}
+        return [
+            path
+            for path in self.follower.files
+            if path not in self._takers
+            and path not in exits
+            and not any(place in self._watchers for place in (path, *map(str, PurePosixPath(path).parents)))
+        ]
+
     def start(self) -> None:
         """Begin."""
         self._task = asyncio.create_task(self._follow())
@@ -242,7 +259,7 @@ class Source:
                 # It could not choose: what it chose before goes on.
                 jobs |= {key: job for key, job in self.jobs.items() if key[0] == name}
                 continue
-            context = Context(share.tree, self._plugins[name][1], self._limits)
+            context = Context(share.tree, self._plugins[name][1], self._limits, self._shared.final)
             for unit in share.units:
                 key = (name, unit.run.root_id if unit.run else None, unit.place)
                 job = self.jobs.get(key)
@@ -292,7 +309,7 @@ class Source:
 
     def _settles(self, run: RunFolder, unit: Unit, runs: Mapping[str, FolderJob]) -> bool:
         """Whether a folder is so new that a plugin may still claim it."""
-        if run.declared or run.run_id in runs or run.run_id in self.runs:
+        if self._shared.final or run.declared or run.run_id in runs or run.run_id in self.runs:
             return False
         seen = self._first_seen.setdefault(run.run_id, time.monotonic())
         modified = [

@@ -29,7 +29,8 @@ from graphql_runs.model.operation import DescribeCluster, RunOperation
 log = logging.getLogger(__name__)
 
 _PLACE = re.compile(r"operations\[(\d+)\]")
-_PERMANENT = (InvalidInput, AlreadyExists, LimitExceeded)
+PERMANENT = (InvalidInput, AlreadyExists, LimitExceeded)
+"""Errors that trying again does not help against."""
 _SUMS = frozenset({"operations", "points", "logs"})
 """Limits of a whole call: no single operation is to blame."""
 _TRIES = 1000
@@ -65,7 +66,9 @@ class Records(Protocol):
         note: bytes | None = None,
     ) -> Acknowledged: ...
 
-    async def position(self, workspace: str, root_run_id: str, writer: str) -> Position | None: ...
+    async def position(self, workspace: str, root_run_id: str, writer: str) -> Position | None:
+        """Raises NotFound when the tree was purged."""
+        ...
 
     async def describe_cluster(self, workspace: str, cluster: DescribeCluster) -> object: ...
 
@@ -80,6 +83,10 @@ class Overtaken(Exception):
 
 class Refused(Exception):
     """The whole batch is refused, and it cannot be told which part of it is wrong. The message is for people."""
+
+
+class Gone(Refused):
+    """The run was purged. What is read of it is not written, until somebody creates it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +113,12 @@ class Writer:
         return self._next is not None
 
     async def open(self) -> Mapping[str, object]:
-        """Read the position. Gives the note left with the last batch, empty when there is none. Raises Passing."""
+        """Read the position. Gives the note left with the last batch, empty when there is none. Raises Passing, Gone."""
         self._next = None
         try:
             position = await self._records.position(self.workspace, self.root, self.name)
+        except NotFound as error:
+            raise Gone(str(error)) from error
         except RunsError as error:
             raise Passing(str(error)) from error
         self._next = 0 if position is None else position.sequence + 1
@@ -126,20 +135,28 @@ class Writer:
         """Write a batch with the note for what was refused of it. All good operations and the note are durable when it
         returns. Gives the refusals; when everything is refused nothing is written.
 
-        Raises Passing, Overtaken, Refused; nothing is known to be written then.
+        Raises Passing, Overtaken, Refused, Gone; nothing is known to be written then.
         """
         left = list(operations)
         refusals: list[Refusal] = []
         while left:
             try:
                 await self._batch(left, note(refusals))
-            except _PERMANENT as error:
+            except PERMANENT as error:
                 left = await self._without(left, error, refusals, note)
                 continue
             except NotFound as error:
-                raise Passing(f"waits for its run: {error}") from error
+                raise self._missing(left, error) from error
             return refusals
         return refusals
+
+    def _missing(self, operations: Sequence[RunOperation], error: NotFound) -> Exception:
+        """A run is not there: not yet, or not any more. Looking at the position again tells when the whole tree is gone; and a
+        writer that wrote before, of a single run, wrote of that one."""
+        wrote, self._next = bool(self._next), None
+        if wrote and len({operation.run_id for operation in operations}) == 1:
+            return Gone(f"run {operations[0].run_id!r} was purged")
+        return Passing(f"waits for its run: {error}")
 
     async def _without(
         self,
@@ -164,7 +181,7 @@ class Writer:
             refusal, others = Refusal(left[index], error), left[:index] + left[index + 1 :]
             try:
                 await self._batch(others, note([*refusals, refusal]))
-            except _PERMANENT as other:
+            except PERMANENT as other:
                 if str(other) == str(error):
                     continue
                 refusals.append(refusal)
@@ -183,7 +200,7 @@ class Writer:
             answer = await self._records.record(
                 self.workspace, operations, writer=self.name, sequence=self._next, note=data
             )
-        except (*_PERMANENT, NotFound):
+        except (*PERMANENT, NotFound):
             raise
         except (SequenceGap, SequenceConflict) as error:
             self._next = None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from graphql_runs.ingest.api import Ingester, Limits
 from graphql_runs.ingest.host import Host, SourceConfig
-from graphql_runs.ingest.testing import MemoryRecords
+from graphql_runs.ingest.writer import Records
 from graphql_runs.model.source import SourceReport, SourceState
 from tests.ingest.plugin import Points
 
@@ -55,7 +55,7 @@ def state(host: Host, plugin: str = "points") -> SourceState | None:
 
 @asynccontextmanager
 async def hosted(
-    records: MemoryRecords,
+    records: Records,
     *sources: SourceConfig | Path,
     plugins: Sequence[Ingester] | None = None,
     limits: Limits = LIMITS,

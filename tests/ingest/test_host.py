@@ -8,6 +8,7 @@ from pathlib import Path
 from graphql_runs.ingest.api import Context, Delivery, Limits, Unit
 from graphql_runs.ingest.host import Host, SourceConfig
 from graphql_runs.ingest.testing import MemoryRecords
+from graphql_runs.model.errors import StoreUnavailable
 from graphql_runs.model.source import SourceState
 from graphql_runs.model.status import RunStatus
 from tests.ingest.hosting import age, append, hosted, more_than, report, state, until
@@ -70,6 +71,21 @@ async def test_clusters_are_described_afresh_at_every_start(tmp_path: Path) -> N
         async with hosted(records, tmp_path):
             await until(more_than(records.clusters, number - 1))
     assert [cluster.name for cluster in records.clusters] == ["gpu", "gpu"]
+
+
+async def test_a_cluster_is_described_again_when_the_store_was_away(tmp_path: Path) -> None:
+    def away(call: int) -> None:
+        if call < 2:
+            raise StoreUnavailable("away")
+
+    records = MemoryRecords(before=away)
+    append(tmp_path / "gpu.cluster", "gpu")
+    async with hosted(records, tmp_path) as host:
+        await until(lambda: records.clusters)
+        await until(lambda: state(host) is SourceState.FOLLOWING)
+        found = report(host)
+        assert found is not None
+        assert found.last_error is None
 
 
 async def test_a_source_may_be_one_file(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ async def test_a_run_that_is_not_declared_yet_is_waited_for() -> None:
         await write(writer, [point("a")])
     other, _ = await opened(records, "other")
     await write(other, [RUN])
+    await writer.open()
     await write(writer, [point("a")])
     assert records.values("run", "a") == [1.0]
 

@@ -115,6 +115,7 @@ class MemoryRecords:
 
     async def describe_cluster(self, workspace: str, cluster: DescribeCluster) -> object:
         """Keep a cluster."""
+        self.before(next(self.calls))
         self.clusters.append(cluster)
         return None
 

@@ -34,6 +34,8 @@ from graphql_runs_azureml.facts import Told, declaration, described
 from graphql_runs_azureml.logs import LogRead
 from graphql_runs_azureml.metrics import may_be_dumped, may_hold_metrics, read_metrics
 from graphql_runs_azureml.outputs import read_outputs
+from graphql_runs_azureml.payloads import is_image, may_be_document
+from graphql_runs_azureml.payloads import may_be_at as may_be_payload_at
 from graphql_runs_azureml.shelf import Kept, Shelf
 from graphql_runs_azureml.text import name_problem, shown, size
 
@@ -51,11 +53,12 @@ class AzureMLConfig(BaseModel):
 
 @dataclass(slots=True)
 class _Files:
-    """What the files of a run are. Logs and metrics are by their path in the run."""
+    """What the files of a run are. Logs and metrics are by their path in the run; payloads are files that metrics may name."""
 
     logs: dict[PurePosixPath, tuple[PurePosixPath, PurePosixPath]] = field(default_factory=dict)
     metrics: dict[PurePosixPath, tuple[PurePosixPath, PurePosixPath]] = field(default_factory=dict)
     outputs: dict[PurePosixPath, None] = field(default_factory=dict)
+    payloads: list[PurePosixPath] = field(default_factory=list)
     doubles: list[PurePosixPath] = field(default_factory=list)
 
 
@@ -123,7 +126,7 @@ class AzureMLIngester:
         if kind == "outputs":
             yield from read_outputs(found.run_id, found.folders, checkpoint, context, first)
         elif kind == "metrics":
-            yield from read_metrics(unit, found.run_id, checkpoint, context, first)
+            yield from read_metrics(unit, found.run_id, found.folders, checkpoint, context, first)
         else:
             known = kept is not None and kept.details is not None
             terminal = kept is not None and kept.details is not None and kept.details.status.terminal
@@ -230,6 +233,9 @@ def _sort(tree: Tree, file: File, found: Found, folder: PurePosixPath, files: _F
             whole = path.parts[0] in layout.OUTPUT_FOLDERS
             beside = len(file.path.parts) - len(path.parts) + 1
             files.outputs[PurePosixPath(*file.path.parts[:beside]) if whole else file.path] = None
+        elif may_be_payload_at(path) and (is_image(path) or _recognised(tree, file, may_be_document)):
+            files.payloads.append(file.path)
+            return True
         return False
     if place.setdefault(path, (folder, file.path))[1] != file.path:
         files.doubles.append(file.path)
@@ -255,8 +261,11 @@ def _units(found: Found, discovery: Discovery, files: _Files) -> Iterable[Unit]:
     yield Unit(_key("details", run_id), found.home, (*mine, *files.doubles), watched)
     for path, (folder, file) in files.logs.items():
         yield Unit(_key("log", run_id, path), found.folder(folder), (file,), found.details)
+    payloads = files.payloads
     for path, (folder, file) in files.metrics.items():
-        yield Unit(_key("metrics", run_id, path), found.folder(folder), (file,), found.details)
+        # The first one takes them, so that it is read again when one comes or changes.
+        yield Unit(_key("metrics", run_id, path), found.folder(folder), (file, *payloads), found.details)
+        payloads = []
     if files.outputs:
         yield Unit(_key("outputs", run_id), found.home, (), (*files.outputs, *found.details))
 

@@ -2,7 +2,7 @@
 
 The service: `{name, columns{column: type}, value[{metricId, createdUtc, step, data{column: value}}], properties{uxMetricType}}`,
 one object or a list of them (azureml-core 1.61, `_restclient/models/metric_v2_dto.py`). `get_metrics()`: names with a number,
-a list of numbers, a row or columns, without steps and times.
+a list of numbers, a row or columns, without steps and times. Values that are artifacts are in `payloads`.
 
 Such files are rewritten whole. The checkpoint holds for each metric how many values were taken and the id of the last one.
 """
@@ -20,6 +20,8 @@ from graphql_runs.model.records import MetricKind
 from graphql_runs_azureml.document import Document, load
 from graphql_runs_azureml.fields import Fields, kind
 from graphql_runs_azureml.numbers import number
+from graphql_runs_azureml.payloads import KINDS as ARTIFACT_KINDS
+from graphql_runs_azureml.payloads import Absent, Artifacts, is_document, is_place
 from graphql_runs_azureml.series import Misfit, Row, Shape, operations
 from graphql_runs_azureml.text import shown
 
@@ -55,7 +57,10 @@ class _Taken:
 
 @dataclass(slots=True)
 class _State:
+    """`waiting`: metrics with a value whose file is not there."""
+
     digest: str = ""
+    waiting: set[str] = field(default_factory=set)
     taken: dict[str, _Taken] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
 
@@ -64,14 +69,18 @@ class _State:
             name: [taken.count, taken.last, self.shapes[name].to_json() if name in self.shapes else None]
             for name, taken in self.taken.items()
         }
-        return {"digest": self.digest, "metrics": metrics}
+        waiting = {"waiting": sorted(self.waiting)} if self.waiting else {}
+        return {"digest": self.digest, "metrics": metrics, **waiting}
 
     @staticmethod
     def from_json(value: Mapping[str, object] | None) -> _State:
         """Raises ValueError when it is none of ours."""
         if value is None:
             return _State()
-        state = _State(str(value.get("digest", "")))
+        waiting = value.get("waiting")
+        state = _State(
+            str(value.get("digest", "")), set(map(str, waiting)) if isinstance(waiting, list) else set()
+        )
         metrics = value.get("metrics")
         for name, entry in (metrics if isinstance(metrics, dict) else {}).items():
             match entry:
@@ -90,23 +99,27 @@ class _Metric:
 
     floats: names of columns of doubles.
     plain:  the values are the data itself, without ids, steps and times.
+    kept:   the values are artifacts, or documents that could be some. Their kind is None where only the artifact tells it.
     """
 
     name: str
-    kind: MetricKind
+    kind: MetricKind | None
     values: Sequence[object]
     floats: frozenset[str] = frozenset()
     plain: bool = False
+    kept: bool = False
 
 
 def read_metrics(
     unit: Unit,
     run_id: str,
+    folders: Sequence[PurePosixPath],
     checkpoint: Mapping[str, object] | None,
     context: Context,
     first: list[RunOperation],
 ) -> Iterator[Delivery]:
-    """Values that were added since the checkpoint. `first` goes before all else when there is no checkpoint.
+    """Values that were added since the checkpoint, and those whose files have come meanwhile; `folders` are the run's. `first`
+    goes before all else when there is no checkpoint.
 
     Raises Unreadable when the file is no JSON or holds no metrics.
     """
@@ -114,15 +127,20 @@ def read_metrics(
     document = load(context.tree.folder, path, context.limits.json_bytes)
     state = _State.from_json(checkpoint)
     digest = document.digest.hex()
-    if digest == state.digest:
+    if digest == state.digest and not state.waiting:
         return
+    artifacts = Artifacts(run_id, context.tree, folders, context.limits.json_bytes)
     problems: list[str] = []
     before = list(first) if checkpoint is None else []
     for metric in _metrics(document, problems):
         if metric.name not in state.taken and len(state.taken) >= context.limits.metrics_per_run:
             problems.append(f"metrics after the first {context.limits.metrics_per_run} were left out")
             break
-        for made in _new(run_id, metric, state, problems):
+        for made in (
+            _kept(artifacts, metric, state, problems)
+            if metric.kept
+            else _new(run_id, metric, state, problems)
+        ):
             yield Delivery(state.to_json(), [*before, *made], skipped=_skipped(path, problems))
             before, problems[:] = [], []
     state.digest = digest
@@ -136,7 +154,32 @@ def _skipped(path: PurePosixPath, problems: Sequence[str]) -> list[Skipped]:
     return [*found[:_PROBLEMS], Skipped(str(path), f"{len(found) - _PROBLEMS} further values were left out")]
 
 
+def _kept(
+    artifacts: Artifacts, metric: _Metric, state: _State, problems: list[str]
+) -> Iterator[list[RunOperation]]:
+    """One value at a time, each refused alone; none after one whose file is not there."""
+    taken = state.taken.get(metric.name, _Taken())
+    for place in range(_start(metric, taken, problems), len(metric.values)):
+        made: list[RunOperation] = []
+        if (row := _row(metric, place, problems)) is not None:
+            try:
+                made = artifacts.operations(metric.name, metric.kind, row, state.shapes)
+            except Absent as problem:
+                if metric.name not in state.waiting:
+                    problems.append(str(problem))
+                state.waiting.add(metric.name)
+                return
+            except Misfit as problem:
+                problems.append(str(problem))
+        state.taken[metric.name] = _Taken(place + 1, _id(metric, place))
+        if place + 1 == len(metric.values):
+            state.waiting.discard(metric.name)
+        if made:
+            yield made
+
+
 def _new(run_id: str, metric: _Metric, state: _State, problems: list[str]) -> Iterator[list[RunOperation]]:
+    assert metric.kind is not None
     taken = state.taken.get(metric.name, _Taken())
     start = _start(metric, taken, problems)
     values = iter(range(start, len(metric.values)))
@@ -180,7 +223,7 @@ def _id(metric: _Metric, place: int) -> str | None:
 def _row(metric: _Metric, place: int, problems: list[str]) -> Row | None:
     value = metric.values[place]
     if metric.plain:
-        return Row(value if isinstance(value, dict) else {"value": value})
+        return Row(value if isinstance(value, dict) and not metric.kept else {"value": value})
     where = f"{shown(metric.name)}.value[{place}]"
     if not isinstance(value, dict) or not isinstance(value.get("data"), dict):
         problems.append(f"{where} has no data")
@@ -232,22 +275,31 @@ def _described(entry: Mapping[str, object], problems: list[str]) -> Iterator[_Me
     columns = fields.texts("columns")
     ux = fields.nested("properties").text("uxMetricType")
     if ux is None:
-        kind_ = MetricKind.SCALAR if list(columns) == [name] else MetricKind.TABLE
+        kind_: MetricKind = MetricKind.SCALAR if list(columns) == [name] else MetricKind.TABLE
     elif ux in _KINDS:
         kind_ = _KINDS[ux]
+    elif ux in ARTIFACT_KINDS:
+        kind_ = ARTIFACT_KINDS[ux]
     else:
         problems.append(f"metric {shown(name)} is of the type {shown(ux)}, which is not read yet")
         return
     if entry.get("continuationToken"):
         problems.append(f"metric {shown(name)} is a page of its values only; there are more")
     yield _Metric(
-        name, kind_, values, frozenset(key for key, type_ in columns.items() if type_.lower() in _FLOATS)
+        name,
+        kind_,
+        values,
+        frozenset(key for key, type_ in columns.items() if type_.lower() in _FLOATS),
+        kept=ux in ARTIFACT_KINDS,
     )
 
 
 def _dumped(value: Mapping[str, object], problems: list[str]) -> Iterator[_Metric]:
     for name, entry in value.items():
-        if isinstance(entry, dict):
+        some = entry if isinstance(entry, list) else [entry]
+        if some and (all(map(is_place, some)) or all(map(is_document, some))):
+            yield _Metric(name, None, some, plain=True, kept=True)
+        elif isinstance(entry, dict):
             columns = {key: column if isinstance(column, list) else [column] for key, column in entry.items()}
             if (
                 not columns

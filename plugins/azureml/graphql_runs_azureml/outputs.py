@@ -44,7 +44,7 @@ def read_outputs(
         if told.get(name) == digest:
             continue
         told[name] = digest
-        operations += [_artifact(run_id, path, file, context.tree) for path, file in files.items()]
+        operations += [artifact(run_id, path, file, context.tree) for path, file in files.items()]
         if len(operations) >= _ARTIFACTS:
             yield Delivery(dict(told), before + operations)
             before, operations = [], []
@@ -79,7 +79,8 @@ def as_it_is(tree: Tree, file: File) -> File | None:
     return File(file.path, found.st_size, found.st_mtime_ns, found.st_ino) if S_ISREG(found.st_mode) else None
 
 
-def _artifact(run_id: str, path: str, file: File, tree: Tree) -> AddArtifact:
+def artifact(run_id: str, path: str, file: File, tree: Tree) -> AddArtifact:
+    """A file told as an output, with its path in the run."""
     return AddArtifact(
         run_id,
         path,

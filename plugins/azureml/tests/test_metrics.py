@@ -168,9 +168,7 @@ def test_steps_for_some_values_only(tmp_path: Path) -> None:
     assert reasons(reading.skipped) == ["'loss'.value[3].createdUtc is not a time: '?'"]
 
 
-@pytest.mark.parametrize(
-    "ux", ["azureml.v2.image", "azureml.v2.confusion_matrix", "azureml.v2.forecast_table", "later"]
-)
+@pytest.mark.parametrize("ux", ["azureml.v2.forecast_table", "later"])
 def test_kinds_that_are_not_read_yet_are_told(tmp_path: Path, ux: str) -> None:
     run(
         tmp_path,

@@ -22,8 +22,10 @@ _STATUSES = {
     5: ("KILLED", RunStatus.CANCELED),
 }
 """RunStatus of mlflow/entities/run_status.py, by number and, in other files, by name."""
-_BY_NAME = dict(_STATUSES.values())
-_OWN = "mlflow."
+WORDS = dict(_STATUSES.values())
+"""MLflow's words for statuses."""
+OWN = "mlflow."
+"""What the names of MLflow's own tags begin with."""
 _ARTIFACTS = 500
 
 
@@ -47,7 +49,7 @@ def read_facts(
         return
     before = checkpoint.get("tags", []) if checkpoint is not None else []
     operations = _operations(run, root, meta, params, tags, before if isinstance(before, list) else [])
-    names = sorted(tag for tag in tags if not tag.startswith(_OWN))[:1000]
+    names = sorted(tag for tag in tags if not tag.startswith(OWN))[:1000]
     for first in range(0, len(artifacts), _ARTIFACTS):
         # The checkpoint says that all is told only with the last of them.
         yield Delivery({"told": "", "tags": names}, [*operations, *artifacts[first : first + _ARTIFACTS]])
@@ -63,8 +65,8 @@ def _operations(
     tags: Mapping[str, str],
     before: Sequence[object],
 ) -> list[RunOperation]:
-    own = {name: value for name, value in tags.items() if name.startswith(_OWN)}
-    others = {name: value for name, value in tags.items() if not name.startswith(_OWN)}
+    own = {name: value for name, value in tags.items() if name.startswith(OWN)}
+    others = {name: value for name, value in tags.items() if not name.startswith(OWN)}
     created, ended = _micros(meta.get("start_time")), _micros(meta.get("end_time"))
     word, status = _status(meta.get("status"))
     where = str(run.folder / META)
@@ -144,8 +146,8 @@ def _digest(meta: Meta, *facts: object) -> str:
 def _status(value: object) -> tuple[str, RunStatus]:
     if isinstance(value, int) and value in _STATUSES:
         return _STATUSES[value]
-    if isinstance(value, str) and value in _BY_NAME:
-        return value, _BY_NAME[value]
+    if isinstance(value, str) and value in WORDS:
+        return value, WORDS[value]
     return str(value), RunStatus.UNKNOWN
 
 

@@ -8,7 +8,7 @@ Keys may hold slashes, and are folders then. Format: mlflow/store/tracking/file_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -46,10 +46,10 @@ def parse_meta(data: bytes) -> Meta | None:
 class _Loader(yaml.SafeLoader):
     """Times and numbers stay what they are written as; aliases, which can blow up, are errors."""
 
-    def compose_node(self, parent: object, index: object) -> object:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not taken")
-        return super().compose_node(parent, index)  # type: ignore[no-untyped-call] # PyYAML ships no types for it
+        return super().compose_node(parent, index)
 
 
 def read_meta(tree: Tree, path: PurePosixPath) -> Meta | None:
@@ -98,12 +98,11 @@ def run_folders(found: Mapping[PurePosixPath, FoundRun]) -> list[RunFolder]:
     return [RunFolder(run.folder, run.run_id, root_of(run, by_id)) for run in found.values()]
 
 
-def _recognised(tree: Tree, file: File, test: object) -> str:
+def _recognised(tree: Tree, file: File, test: Callable[[bytes], str]) -> str:
     try:
-        word = recognise(tree, file, test, _META_BYTES)  # type: ignore[arg-type] # one of the three below
+        return recognise(tree, file, test, _META_BYTES)
     except (OSError, Unreadable):
         return ""
-    return str(word)
 
 
 def _run_id(data: bytes) -> str:

@@ -65,6 +65,7 @@ class Batch:
         names: Names,
         status: str | None,
         limits: Limits,
+        skips: int = _SKIPS,
     ) -> None:
         self.status = status
         """The last word in the key `status`."""
@@ -75,6 +76,7 @@ class Batch:
         self._kinds = kinds
         self._names = names
         self._limits = limits
+        self._skips = skips
         self._groups: dict[tuple[bool, bool], _Group] = {}
         self._homes: dict[str, _Group] = {}
         self._layouts: dict[tuple[str, ...], Layout] = {}
@@ -89,7 +91,7 @@ class Batch:
 
     def skip(self, reason: str, line: int | None) -> None:
         """Report something that is left out."""
-        if len(self.skipped) < _SKIPS:
+        if len(self.skipped) < self._skips:
             self.skipped.append(Skipped(self._path, reason, line))
         else:
             self._unreported += 1

@@ -75,7 +75,8 @@ class TabularIngester:
         )
         read = read_jsonl if path.suffix.lower() in _JSONL else read_csv
         with open_file(context.tree.folder, path) as file:
-            yield from read(Source(file, str(path), unit.run.run_id, names, context.limits), state)
+            source = Source(file, str(path), unit.run.run_id, names, context.limits, context.final)
+            yield from read(source, state)
 
 
 def _taken(tree: Tree, file: File) -> bool:

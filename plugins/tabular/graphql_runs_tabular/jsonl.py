@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from graphql_runs.ingest.api import QUIET_SECONDS, Delivery, Skipped
-from graphql_runs.ingest.files import lines, quiet_for
+from graphql_runs.ingest.files import lines
 from graphql_runs_tabular.batch import Batch, Full
 from graphql_runs_tabular.state import CHANGED, CUT, REWRITTEN, TAKEN, Source, State, being_written
 from graphql_runs_tabular.values import shown
@@ -79,7 +79,7 @@ def _last_line(source: Source, state: State, remarks: list[Skipped]) -> Iterator
     """A last line without an end counts once nobody writes any more: taken when it is complete, else reported."""
     file = source.file
     raw = os.pread(file.fileno(), source.limits.line_bytes, state.offset)
-    if not raw.strip() or state.last or quiet_for(file) < QUIET_SECONDS:
+    if not raw.strip() or state.last or source.quiet() < QUIET_SECONDS:
         return
     batch = source.batch(state)
     row = parse(raw.strip())

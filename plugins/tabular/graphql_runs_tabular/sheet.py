@@ -145,7 +145,7 @@ class _Sheet:
         more. One that lacks cells is cut off, and is reported sooner."""
         state, file = self._state, self._source.file
         raw = os.pread(file.fileno(), self._source.limits.line_bytes, state.offset)
-        quiet = quiet_for(file)
+        quiet = self._source.quiet()
         if not raw.strip() or state.last or not self._table.header or quiet < QUIET_SECONDS:
             return
         cells = self._cells(raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
@@ -136,6 +137,12 @@ class Source:
     run_id: str
     names: Names
     limits: Limits
+    final: bool = False
+    """Nothing will follow what is there now."""
+
+    def quiet(self) -> float:
+        """Seconds since anybody wrote."""
+        return math.inf if self.final else quiet_for(self.file)
 
     def batch(self, state: State) -> Batch:
         """An empty batch that carries on from the state."""
