@@ -12,7 +12,7 @@ runner = CliRunner()
 def test_help_names_every_command() -> None:
     shown = runner.invoke(app, ["--help"])
     assert shown.exit_code == 0
-    for command in ("serve", "demo", "schema", "plugins"):
+    for command in ("serve", "demo", "import", "schema", "plugins"):
         assert command in shown.output
 
 

@@ -10,7 +10,7 @@ from graphql_runs.schema.context import Info
 from graphql_runs.schema.field import field
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import RunRef
-from graphql_runs.schema.run_edge import one_run
+from graphql_runs.schema.run_edge import that_run
 from graphql_runs.schema.scalars import DateTime
 
 
@@ -19,8 +19,8 @@ def artifact_path(run: str, path: str) -> str:
     return f"/artifacts/{run}/{quote(path)}"
 
 
-async def _run(root: strawberry.Parent[records.Artifact], info: Info) -> RunRecord | None:
-    return await one_run(info, root.run)
+async def _run(root: strawberry.Parent[records.Artifact], info: Info) -> RunRecord:
+    return await that_run(info, root.run)
 
 
 def _url(root: strawberry.Parent[records.Artifact], info: Info) -> str:

@@ -17,8 +17,9 @@ from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import RunRef, WorkspaceRef
 from graphql_runs.schema.run_edge import cursor_of_workspace, one_run
-from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, equals, run_page
+from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, Where, equals, run_page
 from graphql_runs.schema.scalars import DateTime
+from graphql_runs.schema.waits import StatusTime, queue_wait, status_times
 
 Parent = strawberry.Parent[records.Cluster]
 _UNFINISHED = [StatusClass.PENDING, StatusClass.ACTIVE, StatusClass.POST_PROCESSING]
@@ -67,6 +68,7 @@ async def _runs(
         list[StatusClass] | None, argument("Only runs in one of these classes; an empty list shows all.")
     ] = _UNFINISHED,
     filter: Filter = None,
+    where: Where = None,
     order_by: OrderBy = None,
     first: First = 50,
     after: After = None,
@@ -75,7 +77,9 @@ async def _runs(
     if classes:
         names = tuple(str(found) for found in classes)
         scope = And((scope, Compare(AttributeField(Attribute.STATUS_CLASS), Op.IN, names)))
-    return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)
+    return await run_page(
+        info, first, after, filter, order_by, where=where, scope=scope, workspace=root.workspace
+    )
 
 
 async def _live_cursor(root: Parent, info: Info) -> str:
@@ -106,6 +110,11 @@ class Cluster(Node):
     )
     updated_at: DateTime = field("When it was last described.")
     runs: RunConnection = field("Its queued and active runs; finished ones leave the list.", _runs)
+    queue_wait: list[float] | None = field(
+        "Quantiles of the seconds that runs waited until they began; runs that still wait do not count. Null if there are none.",
+        queue_wait,
+    )
+    status_times: list[StatusTime] = field("How long its runs were in which status.", status_times)
     live_cursor: str = field("The cluster and its runs as of this answer.", _live_cursor)
     portal_url: str = field("The page of this cluster on this server.", _portal_url)
     origin_url: str | None = field(

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import strawberry
 
 from graphql_runs.live.hub import Hub
+from graphql_runs.live.trail import Trail
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
 from graphql_runs.model.source import PluginReport, SourceReport
@@ -18,6 +19,7 @@ from graphql_runs.read.records import get
 from graphql_runs.record.recorder import Recorder
 from graphql_runs.schema.limits import SchemaLimits
 from graphql_runs.schema.loaders import Loader
+from graphql_runs.schema.viewer import Viewer
 
 T = TypeVar("T")
 R = TypeVar("R", Workspace, Cluster, Experiment, Run, Metric, LogFile, Artifact)
@@ -39,6 +41,9 @@ class Context:
     limits: SchemaLimits
     version: str
     url: Callable[[str], str] = str
+    viewer: Viewer = field(default_factory=Viewer)
+    trail: Trail = field(default_factory=Trail)
+    """Where the subscription of this context stands."""
     cursors: dict[str, str] = field(default_factory=dict)
     """Live cursors that were taken before the data they go with was read, by run tree or workspace."""
     _loaders: dict[type, Loader[Any]] = field(default_factory=dict)

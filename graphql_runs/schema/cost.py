@@ -2,7 +2,9 @@
 
 Every object counts one. What is below `nodes` or `edges` counts as often as the page has entries at most (`first` or `last`
 of the connection), what is below any other list as often as a list of ids in its arguments is long, or else `LISTED` times. Curves
-and rows count one per `POINTS` points.
+and rows count one per `POINTS` points. A table counts its rows and one per `CELLS` cells, and a field that looks at many records to
+give few counts one per `CELLS` of them: as many as its limit lets it. A payload, and what is derived from one, counts `PAYLOAD`, as it
+may be megabytes.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
@@ -36,6 +39,8 @@ from graphql_runs.schema.limits import SchemaLimits
 
 LISTED = 10
 POINTS = 1000
+CELLS = 10
+PAYLOAD = 50
 _ENTRIES = {"nodes", "edges"}
 
 
@@ -114,9 +119,16 @@ class _Estimate:
             return 0
         values = self._arguments(definition, node)
         kind = get_named_type(definition.type)
-        if is_leaf_type(kind):
-            return 0
-        pages = [value for key in ("first", "last") if isinstance(value := values.get(key), int)]
+        looked_at = self._looked_at(name, values)
+        if is_leaf_type(kind) or looked_at:
+            return looked_at
+        # A negative page is refused when it is asked for; here it must not make up for others.
+        pages = [max(0, value) for key in ("first", "last") if isinstance(value := values.get(key), int)]
+        around = values.get("context")
+        if isinstance(around, int):
+            pages = [page * (1 + 2 * around) for page in pages]
+        if name == "linesAround":
+            pages = [sum(value for key in ("above", "below") if isinstance(value := values.get(key), int))]
         points = (
             values.get("points") if name == "series" else max(pages, default=0) if name == "rows" else None
         )
@@ -130,6 +142,27 @@ class _Estimate:
         lengths = [len(value) for value in values.values() if isinstance(value, list)]
         return max(lengths, default=LISTED) * (1 + below)
 
+    def _looked_at(self, name: str, values: Mapping[str, Any]) -> int:
+        """The cost of a field that reads more than it gives objects, 0 for any other."""
+        limits = self._limits
+        match name:
+            case "runTable":
+                rows = limits.group_runs if values.get("groupBy") else _number(values.get("first"))
+                return 1 + rows + rows * _length(values.get("columns")) // CELLS
+            case "compare":
+                runs = values.get("runs")
+                curves = _length(values.get("metrics")) * (
+                    limits.compare_runs if runs is None else _length(runs)
+                )
+                return 1 + curves * (1 + min(_number(values.get("points")), limits.points) // POINTS)
+            case "names":
+                return 1 + _number(values.get("first")) + limits.name_records // CELLS
+            case "runningBest" | "queueWait" | "statusTimes":
+                return 1 + limits.group_runs // CELLS
+            case "payload" | "derived":
+                return PAYLOAD
+        return 0
+
     def _arguments(self, definition: GraphQLField, node: FieldNode) -> dict[str, Any]:
         values = {name: argument.default_value for name, argument in definition.args.items()}
         for argument in node.arguments or ():
@@ -142,9 +175,20 @@ class _Estimate:
         return _literal(node)
 
 
+def _number(value: object) -> int:
+    return max(0, value) if isinstance(value, int) else 0
+
+
+def _length(value: object) -> int:
+    """Of a list; one value stands for a list of it."""
+    return len(value) if isinstance(value, list) else int(value is not None)
+
+
 def _literal(node: ValueNode) -> Any:
-    """Integers and lists, which are all that counts."""
+    """Integers, lists and objects, which are all that counts; of the last two no more than how many entries they have."""
     match node:
+        case ObjectValueNode():
+            return {field.name.value: None for field in node.fields}
         case IntValueNode():
             return int(node.value)
         case ListValueNode():

@@ -18,6 +18,7 @@ from graphql_runs.read.charts import ChartKind
 from graphql_runs.read.levels import LogLevel
 from graphql_runs.read.lines import LogView
 from graphql_runs.read.metrics import MetricOrder
+from graphql_runs.read.search import LogOrder
 from graphql_runs.read.series import XAxis
 
 E = TypeVar("E", bound=EnumMeta)
@@ -156,7 +157,15 @@ describe(
     "How the bytes of a log become lines.",
     {
         "RAW": "Lines as they were written, split at line feeds only.",
-        "RENDERED": "Lines as a terminal shows them, after carriage returns, cursor moves and erasures, without colours.",
+        "RENDERED": "Lines as a terminal shows them, after carriage returns, cursor moves and erasures; colours are in `spans`.",
+    },
+)
+describe(
+    LogOrder,
+    "In which order lines of several log files come.",
+    {
+        "TIME": "By the time that they were written, as far as they say.",
+        "FILE": "File after file: those of the run, then those of the runs below it, by path.",
     },
 )
 describe(

@@ -5,7 +5,7 @@ GRAPHQL_VALIDATION_FAILED  the document does not fit the schema
 BAD_USER_INPUT             a variable or an argument is wrong
 LIMIT_EXCEEDED             the operation asks for too much
 INTERNAL                   a bug; the message carries the id that the server's log has
-…                          the codes of `model.errors`
+…                          the codes of `model.errors`, and before execution those of `server.errors`
 """
 
 from __future__ import annotations

@@ -8,11 +8,13 @@ import strawberry
 from graphql_runs.model import filter as conditions
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import (
+    Ancestor,
     And,
     Attribute,
     AttributeField,
     Bag,
     BagField,
+    Child,
     Compare,
     MetricField,
     Not,
@@ -21,6 +23,10 @@ from graphql_runs.model.filter import (
     Order,
     Stat,
 )  # fmt: skip
+from graphql_runs.model.time import Micros
+from graphql_runs.model.time import now as clock
+from graphql_runs.read.trash import in_trash, outside_trash
+from graphql_runs.read.where import Bounds, parse
 from graphql_runs.schema.enums import Direction, Nulls, describe
 from graphql_runs.schema.field import field, optional
 from graphql_runs.schema.match import (
@@ -34,10 +40,7 @@ from graphql_runs.schema.match import (
     comparisons,
 )  # fmt: skip
 
-DEPTH = 16
-"""How deep and, or and not may be nested."""
-CONDITIONS = 500
-"""Conditions of one filter."""
+DEFAULT = Bounds()
 ORDERS = 8
 """Entries of orderBy."""
 
@@ -77,10 +80,18 @@ class RunFilter:
     param: KeyedMatch | None = optional("A parameter.")
     property: KeyedMatch | None = optional("A property.")
     metric: MetricMatch | None = optional("A metric's summary.")
+    stale: bool | None = optional(
+        "true: gave no sign of life for three of the heartbeats that it announced, and has not ended; false: all others."
+    )
+    child: "RunFilter | None" = optional("Some direct child matches this.")
+    ancestor: "RunFilter | None" = optional("Some run above matches this.")
+    trashed: bool | None = optional(
+        "true: only runs in the trash. Unless a filter says something of it, lists leave these out."
+    )
 
 
 class RunField(StrEnum):
-    """A field of a run to sort by."""
+    """A field of a run to show or to sort by."""
 
     NAME = "name"
     DISPLAY_NAME = "display_name"
@@ -96,11 +107,29 @@ class RunField(StrEnum):
     ENDED_AT = "ended_at"
     DURATION = "duration"
     DEPTH = "depth"
+    STATUS_CLASS = "status_class"
+    TRASHED_AT = "trashed_at"
+    STALE = "stale_at"
+    WORKSPACE = "workspace"
+    EXPERIMENT = "experiment"
+    CLUSTER = "cluster"
+    PARENT = "parent"
+    ROOT = "root"
 
+
+_UNSORTED = (
+    RunField.STALE,
+    RunField.WORKSPACE,
+    RunField.EXPERIMENT,
+    RunField.CLUSTER,
+    RunField.PARENT,
+    RunField.ROOT,
+)
+"""Fields that stores have no order of: they are kept as ids, or follow from the time."""
 
 describe(
     RunField,
-    "A field of a run to sort by.",
+    "A field of a run.",
     {
         "NAME": "The name.",
         "DISPLAY_NAME": "The name people gave it.",
@@ -116,6 +145,14 @@ describe(
         "ENDED_AT": "When it ended.",
         "DURATION": "Seconds from creation to end.",
         "DEPTH": "How many runs are above it.",
+        "STATUS_CLASS": "What its status means for somebody who waits.",
+        "TRASHED_AT": "Since when it is in the trash.",
+        "STALE": "Whether it missed three of the heartbeats it announced. Not to sort by.",
+        "WORKSPACE": "The name of its workspace. Not to sort by.",
+        "EXPERIMENT": "The name of its experiment. Not to sort by.",
+        "CLUSTER": "The name of its cluster. Not to sort by.",
+        "PARENT": "The server's id of the run above it. Not to sort by.",
+        "ROOT": "The server's id of the run at the top of its tree. Not to sort by.",
     },
 )
 
@@ -144,14 +181,31 @@ class RunOrder:
     nulls: Nulls = optional("Where runs without a value go.", Nulls.LAST)
 
 
-def run_filter(given: RunFilter | None, place: str = "filter") -> conditions.RunFilter | None:
-    """The conditions of a filter, None for no filter. Raises InvalidInput naming the place of what is too much."""
-    if given is None:
-        return None
-    found = tuple(_conditions(given, place, 1))
-    if (count := sum(map(_size, found))) > CONDITIONS:
-        raise InvalidInput(f"{place} has {count} conditions, the limit is {CONDITIONS}", field=place)
-    return And(found)
+def run_filter(
+    given: RunFilter | None,
+    where: str | None = None,
+    *,
+    bounds: Bounds = DEFAULT,
+    now: Micros | None = None,
+    place: str = "filter",
+) -> conditions.RunFilter:
+    """The conditions of a list by a filter and a filter's text, which leave out the trash by themselves. Of the time `now` (the
+    clock's unless given) a run is stale or not: read a filter again for every look at the list.
+
+    Raises InvalidInput naming the place of what is wrong or too much.
+    """
+    now = clock() if now is None else now
+    parts: list[conditions.RunFilter] = []
+    if given is not None:
+        found = tuple(_Conditions(bounds, now).of(given, place, 1))
+        if (count := sum(map(_size, found))) > bounds.conditions:
+            raise InvalidInput(
+                f"{place} has {count} conditions, the limit is {bounds.conditions}", field=place
+            )
+        parts.append(And(found))
+    if where is not None and (read := parse(where, now, bounds)) is not None:
+        parts.append(read)
+    return outside_trash(And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None)
 
 
 def run_order(given: Sequence[RunOrder] | None, place: str = "orderBy") -> tuple[Order, ...]:
@@ -161,56 +215,90 @@ def run_order(given: Sequence[RunOrder] | None, place: str = "orderBy") -> tuple
     if len(given) > ORDERS:
         raise InvalidInput(f"{place} has {len(given)} entries, the limit is {ORDERS}", field=place)
     return tuple(
-        Order(_column(entry.by), entry.direction is Direction.DESC, entry.nulls is Nulls.FIRST)
+        Order(_sortable(entry.by, place), entry.direction is Direction.DESC, entry.nulls is Nulls.FIRST)
         for entry in given
     )
 
 
-def _column(column: RunColumn) -> conditions.Field:
+def _sortable(column: RunColumn, place: str) -> conditions.Field:
+    if column.field and column.field in _UNSORTED:
+        raise InvalidInput(f"{place}: runs cannot be sorted by {column.field.name}", field=place)
+    return run_field(column, place)
+
+
+def run_field(column: RunColumn, place: str) -> conditions.Field:
+    """What a column is of. Raises InvalidInput naming the place when it is of an empty name."""
     if column.field:
         return AttributeField(Attribute(column.field.value))
-    if column.metric:
+    if column.metric and column.metric.name:
         return MetricField(column.metric.name, column.metric.stat)
     for bag in Bag:
         if key := getattr(column, bag.value):
             return BagField(bag, key)
-    raise InvalidInput("orderBy.by names an empty key", field="orderBy")
+    raise InvalidInput(f"{place} names an empty key", field=place)
 
 
-def _conditions(given: RunFilter, place: str, depth: int) -> Iterator[conditions.RunFilter]:
-    if depth > DEPTH:
-        raise InvalidInput(f"{place} is nested deeper than {DEPTH} levels", field=place)
-    for name, parts in (("and", given.and_), ("or", given.or_)):
-        if parts is not None:
-            below = tuple(
-                And(tuple(_conditions(part, f"{place}.{name}[{index}]", depth + 1)))
-                for index, part in enumerate(parts)
-            )
-            yield And(below) if name == "and" else Or(below)
-    if given.not_ is not None:
-        yield Not(And(tuple(_conditions(given.not_, f"{place}.not", depth + 1))))
-    for attribute in Attribute:
-        if match := getattr(given, attribute.value, None):
-            yield from comparisons(match, AttributeField(attribute), f"{place}.{attribute}")
-    if given.status and given.status.class_ is not None:
-        classes = tuple(str(found) for found in given.status.class_)
-        yield Compare(AttributeField(Attribute.STATUS_CLASS), Op.IN, classes)
-    for bag in Bag:
-        if match := getattr(given, bag.value):
-            yield from comparisons(match, BagField(bag, match.key), f"{place}.{bag}")
-    if given.metric is not None:
-        yield from comparisons(
-            given.metric, MetricField(given.metric.name, given.metric.stat), f"{place}.metric"
+class _Conditions:
+    """What a filter's fields mean."""
+
+    def __init__(self, bounds: Bounds, now: Micros) -> None:
+        self._bounds = bounds
+        self._now = now
+
+    def of(self, given: RunFilter, place: str, depth: int) -> Iterator[conditions.RunFilter]:
+        """The conditions that are given, all of which have to hold."""
+        if depth > self._bounds.depth:
+            raise InvalidInput(f"{place} is nested deeper than {self._bounds.depth} levels", field=place)
+        yield from self._nested(given, place, depth)
+        yield from self._attributes(given, place)
+        for bag in Bag:
+            if match := getattr(given, bag.value):
+                yield from comparisons(match, BagField(bag, match.key), f"{place}.{bag}", self._bounds)
+        if given.metric is not None:
+            yield from self._metric(given.metric, f"{place}.metric")
+
+    def _nested(self, given: RunFilter, place: str, depth: int) -> Iterator[conditions.RunFilter]:
+        if given.and_ is not None:
+            yield And(self._each(given.and_, f"{place}.and", depth))
+        if given.or_ is not None:
+            yield Or(self._each(given.or_, f"{place}.or", depth))
+        for name, part, wrap in (
+            ("not", given.not_, Not),
+            ("child", given.child, Child),
+            ("ancestor", given.ancestor, Ancestor),
+        ):
+            if part is not None:
+                yield wrap(And(tuple(self.of(part, f"{place}.{name}", depth + 1))))
+
+    def _each(self, parts: Sequence[RunFilter], place: str, depth: int) -> tuple[conditions.RunFilter, ...]:
+        return tuple(
+            And(tuple(self.of(part, f"{place}[{index}]", depth + 1))) for index, part in enumerate(parts)
         )
-        if given.metric.non_finite is not None:
-            some = Compare(MetricField(given.metric.name, Stat.FIRST_NON_FINITE_STEP), Op.EXISTS, True)
-            yield some if given.metric.non_finite else Not(some)
+
+    def _attributes(self, given: RunFilter, place: str) -> Iterator[conditions.RunFilter]:
+        for attribute in Attribute:
+            if match := getattr(given, attribute.value, None):
+                yield from comparisons(match, AttributeField(attribute), f"{place}.{attribute}", self._bounds)
+        if given.trashed is not None:
+            yield in_trash(given.trashed)
+        if given.stale is not None:
+            stale = Compare(AttributeField(Attribute.STALE_AT), Op.LT, self._now)
+            yield stale if given.stale else Not(stale)
+        if given.status and given.status.class_ is not None:
+            classes = tuple(str(found) for found in given.status.class_)
+            yield Compare(AttributeField(Attribute.STATUS_CLASS), Op.IN, classes)
+
+    def _metric(self, match: MetricMatch, place: str) -> Iterator[conditions.RunFilter]:
+        yield from comparisons(match, MetricField(match.name, match.stat), place, self._bounds)
+        if match.non_finite is not None:
+            some = Compare(MetricField(match.name, Stat.FIRST_NON_FINITE_STEP), Op.EXISTS, True)
+            yield some if match.non_finite else Not(some)
 
 
 def _size(condition: conditions.RunFilter) -> int:
     match condition:
         case And(parts) | Or(parts):
             return 1 + sum(map(_size, parts))
-        case Not(part):
+        case Not(part) | Child(part) | Ancestor(part):
             return 1 + _size(part)
     return 1

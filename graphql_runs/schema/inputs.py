@@ -9,7 +9,7 @@ from graphql_runs.schema import enums as enums
 from graphql_runs.schema.building import build_directly
 from graphql_runs.schema.common import KeyValueInput
 from graphql_runs.schema.field import field, optional
-from graphql_runs.schema.scalars import Column, DateTime, FloatColumn, TimeColumn
+from graphql_runs.schema.scalars import JSON, Column, DateTime, FloatColumn, TimeColumn
 
 DEFAULT_WORKSPACE = "default"
 _HOME = "The name of the workspace; it is made if missing."
@@ -92,6 +92,24 @@ class RowsInput:
     kind: MetricKind = optional("How they are logged.", MetricKind.ROW)
 
 
+@strawberry.input(
+    description="A row of a metric that is a document with a schema, or an image. Either `payload` or `artifact` is given."
+)
+class PayloadInput:
+    metric: str = field("The metric's name.")
+    kind: MetricKind = field(
+        "CONFUSION_MATRIX, ACCURACY_TABLE, RESIDUALS, PREDICTIONS or HISTOGRAM with a payload, IMAGE with an artifact."
+    )
+    step: float | None = optional("The step of the row.")
+    at: DateTime | None = optional("When it was logged; now unless given.")
+    payload: JSON | None = optional(
+        "The document, as Azure ML has it: `{schema_type, schema_version, data}`. It is checked against the kind's schema."
+    )
+    artifact: str | None = optional(
+        "The path of the image among the run's outputs. It may be uploaded before or afterwards."
+    )
+
+
 @strawberry.input(description="Text for the end of a log file.")
 class LogInput:
     path: str = field("The file's path within the run; the file is made if missing.")
@@ -114,6 +132,7 @@ class RecordInput:
     )
     points: list[PointsInput] | None = optional("Points of metrics.")
     rows: list[RowsInput] | None = optional("Rows of metrics.")
+    payloads: list[PayloadInput] | None = optional("Documents and images, each a row of its metric.")
     logs: list[LogInput] | None = optional("Log text.")
     status: StatusInput | None = optional("A new status.")
     tags: list[KeyValueInput] | None = optional("Tags, merged by key.")
@@ -206,4 +225,6 @@ class UpsertClusterInput:
     portal_url: str | None = optional("The page of this cluster in its own system; shown as originUrl.")
 
 
-build_directly(RecordInput, PointsInput, RowsInput, ColumnInput, LogInput, StatusInput, KeyValueInput)
+build_directly(
+    RecordInput, PointsInput, RowsInput, ColumnInput, PayloadInput, LogInput, StatusInput, KeyValueInput
+)

@@ -1,6 +1,6 @@
 """Inputs that compare one value, and how they become conditions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import fields
 
 import strawberry
@@ -8,13 +8,12 @@ import strawberry
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import Compare, Field, Op, Operand
 from graphql_runs.model.filter import Stat as Stat
+from graphql_runs.model.regex import compiled
 from graphql_runs.model.status import RunStatus, StatusClass
+from graphql_runs.read.where import Bounds
 from graphql_runs.schema import enums as enums
 from graphql_runs.schema.field import field, optional
 from graphql_runs.schema.scalars import DateTime
-
-LIST = 1000
-"""Entries of one `in` or `notIn` list."""
 
 _EQ = "Equal to this."
 _NE = "Not equal to this; a missing value does not match."
@@ -25,6 +24,10 @@ _LT, _LTE, _GT, _GTE = "Less than this.", "This or less.", "Greater than this.",
 _LIKE = "Like this pattern: `%` is any text, `_` any character, a backslash takes the next one as it is."
 _ILIKE = "The same, ASCII letters in any case."
 _CONTAINS = "Contains this text, ASCII letters in any case."
+_REGEX = (
+    "A regular expression is found in it: the part of the language that every store understands and that needs no "
+    "backtracking (docs/filters.md); `^` and `$` are its beginning and end, `(?i)` at the start ignores the case of ASCII letters."
+)
 
 
 @strawberry.input(description="Conditions on a text; all that are given have to hold.")
@@ -37,6 +40,7 @@ class StringMatch:
     like: str | None = optional(_LIKE)
     ilike: str | None = optional(_ILIKE)
     contains: str | None = optional(_CONTAINS)
+    regex: str | None = optional(_REGEX)
 
 
 @strawberry.input(description="Conditions on an integer; all that are given have to hold.")
@@ -104,6 +108,7 @@ class KeyedMatch:
     like: str | None = optional(_LIKE)
     ilike: str | None = optional(_ILIKE)
     contains: str | None = optional(_CONTAINS)
+    regex: str | None = optional(_REGEX)
     lt: float | None = optional(_LT)
     lte: float | None = optional(_LTE)
     gt: float | None = optional(_GT)
@@ -135,21 +140,29 @@ Match = StringMatch | IntMatch | FloatMatch | TimeMatch | StatusMatch | KeyedMat
 _OPS = {
     "eq": Op.EQ, "ne": Op.NE, "in_": Op.IN, "not_in": Op.NOT_IN, "exists": Op.EXISTS, "lt": Op.LT, "lte": Op.LTE,
     "gt": Op.GT, "gte": Op.GTE, "like": Op.LIKE, "ilike": Op.ILIKE, "contains": Op.CONTAINS,
+    "regex": Op.REGEX,
 }  # fmt: skip
 
 
-def comparisons(match: Match, of: Field, place: str) -> Iterator[Compare]:
-    """The conditions that are given. Raises InvalidInput naming the place of a list that is too long."""
+def comparisons(match: Match, of: Field, place: str, bounds: Bounds) -> Iterator[Compare]:
+    """The conditions that are given. Raises InvalidInput naming the place of what is too long or no regular expression."""
     for entry in fields(match):
         op, operand = _OPS.get(entry.name), getattr(match, entry.name)
         if op is None or operand is None:
             continue
         if isinstance(operand, list):
-            if len(operand) > LIST:
-                name = f"{place}.{'in' if op is Op.IN else 'notIn'}"
-                raise InvalidInput(f"{name} has {len(operand)} entries, the limit is {LIST}", field=name)
+            name = f"{place}.{'in' if op is Op.IN else 'notIn'}"
+            _check_length(operand, bounds.values, name, "entries")
             operand = tuple(map(_plain, operand))
+        if op is Op.REGEX:
+            _check_length(operand, bounds.regex, f"{place}.regex", "characters")
+            compiled(operand, f"{place}.regex")
         yield Compare(of, op, _plain(operand))
+
+
+def _check_length(operand: Sized, limit: int, place: str, unit: str) -> None:
+    if len(operand) > limit:
+        raise InvalidInput(f"{place} has {len(operand)} {unit}, the limit is {limit}", field=place)
 
 
 def _plain(operand: Operand) -> Operand:

@@ -7,22 +7,25 @@ import strawberry
 
 from graphql_runs.model import records
 from graphql_runs.model.cursor import encode_page
+from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import Key
+from graphql_runs.model.ids import metric_id
 from graphql_runs.model.points import Points
 from graphql_runs.model.records import ColumnType, MetricKind
 from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.read.charts import ChartKind, chart, chart_columns
 from graphql_runs.read.metrics import page_rows, step_missing
-from graphql_runs.read.series import LEAST_POINTS, SeriesData, XAxis, series
+from graphql_runs.read.series import LEAST_POINTS, SeriesData, XAxis, origin_of, series
 from graphql_runs.schema import enums as enums
 from graphql_runs.schema.connection import PageInfo, place
 from graphql_runs.schema.context import Info
 from graphql_runs.schema.field import argument, field, optional
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.node import Node
-from graphql_runs.schema.refs import RunRef
-from graphql_runs.schema.run_edge import one_run
-from graphql_runs.schema.scalars import Column, DateTime, FloatColumn, Number, TimeColumn
+from graphql_runs.schema.payload import DerivedMetrics, artifact, derived, payload
+from graphql_runs.schema.refs import ArtifactRef, RunRef
+from graphql_runs.schema.run_edge import that_run
+from graphql_runs.schema.scalars import JSON, Column, DateTime, FloatColumn, Number, TimeColumn
 
 
 @strawberry.type(description="A column of a metric's points.")
@@ -73,6 +76,11 @@ class Series:
 class Axis:
     by: XAxis | None = optional("Steps, rows or times.", strawberry.UNSET)
     column: str | None = optional("Another numeric column of the same metric, by name.", strawberry.UNSET)
+    metric: str | None = optional(
+        "Another metric of the same run, by name: each point lies at what that metric has at its step; points at whose step it has "
+        "nothing are left out.",
+        strawberry.UNSET,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +148,15 @@ async def _series(
     to: Annotated[float | None, argument("Only points with this x or less.")] = None,
 ) -> SeriesData:
     bounded(points, info.context.limits.points, "points", least=LEAST_POINTS)
-    axis = x.column if x.column else x.by or XAxis.STEP
+    axis: XAxis | str | records.Metric = x.column if x.column else x.by or XAxis.STEP
+    if x.metric:
+        other = await info.context.get(records.Metric, metric_id(root.run, x.metric))
+        if other is None:
+            raise InvalidInput(f"the run has no metric {x.metric[:80]!r}", field="x.metric")
+        axis = other
     origin = None
     if axis is XAxis.RELATIVE_TIME and (run := await info.context.get(RunRecord, root.run)):
-        origin = run.created_at if run.started_at is None else run.started_at
+        origin = origin_of(run)
     return await series(info.context.store, root, axis, y, points=points, from_=from_, to=to, origin=origin)
 
 
@@ -159,8 +172,8 @@ async def _rows(
     return _Rows(await page_rows(info.context.store, root, start, first), root)
 
 
-async def _run(root: strawberry.Parent[records.Metric], info: Info) -> RunRecord | None:
-    return await one_run(info, root.run)
+async def _run(root: strawberry.Parent[records.Metric], info: Info) -> RunRecord:
+    return await that_run(info, root.run)
 
 
 @strawberry.type(description="A metric of one run: points with values, steps and times.")
@@ -176,6 +189,20 @@ class Metric(Node):
     )
     series: Series = field("Its curve, exact or reduced to what the eye would see.", _series)
     rows: MetricRows = field("All that was logged, a page of rows at a time.", _rows)
+    payload: JSON | None = field(
+        "What a row holds beside numbers: the document of a confusion matrix, accuracy table, residuals, predictions or histogram "
+        "as `{schema_type, schema_version, data}`, checked against its schema; of an image what it was logged with. Null for other "
+        "kinds.",
+        payload,
+    )
+    artifact: ArtifactRef | None = field(
+        "The output file that a row of images names; null until the file is there.", artifact
+    )
+    derived: DerivedMetrics | None = field(
+        "Scores of each class from a confusion matrix; ROC, precision-recall, gain, lift and calibration curves from an accuracy "
+        "table. Null for other kinds.",
+        derived,
+    )
 
 
 def shown_steps(points: Points) -> Any:

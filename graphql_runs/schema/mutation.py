@@ -9,8 +9,10 @@ import strawberry
 from graphql_runs.model import ids, records
 from graphql_runs.model.cursor import TreeCursor
 from graphql_runs.model.errors import AlreadyExists, InvalidInput, NotFound, RunsError, SequenceConflict
+from graphql_runs.model.operation import RestoreRun, TrashRun
 from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.model.run import RunFailure
+from graphql_runs.read.identity import Identity
 from graphql_runs.read.records import find_run
 from graphql_runs.record.request import Recorded
 from graphql_runs.schema import operations
@@ -29,7 +31,7 @@ from graphql_runs.schema.inputs import (
 )  # fmt: skip
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.run import Run, RunError
-from graphql_runs.schema.run_edge import cursor_of_workspace, one_run
+from graphql_runs.schema.run_edge import cursor_of_workspace, one_run, that_run
 from graphql_runs.schema.schema import identities
 from graphql_runs.schema.selection import selects
 from graphql_runs.schema.workspace import Workspace
@@ -61,8 +63,8 @@ class _Written:
         return TreeCursor(self.epoch, self.recorded.root, self.recorded.n).encode()
 
 
-async def _written_run(root: strawberry.Parent[_Written], info: Info) -> RunRecord | None:
-    return await one_run(info, root.run)
+async def _written_run(root: strawberry.Parent[_Written], info: Info) -> RunRecord:
+    return await that_run(info, root.run)
 
 
 @strawberry.type(description="The run that is there now.")
@@ -86,6 +88,9 @@ class UpdateRunPayload:
     run: Run = field("The run, as it is now.", _written_run)
 
 
+_Runs = Annotated[list[strawberry.ID], argument("The runs: the server's ids, or the producers'.")]
+
+
 @dataclass(frozen=True, slots=True)
 class _Result:
     id: str
@@ -100,7 +105,9 @@ async def _result_run(root: strawberry.Parent[_Result], info: Info) -> RunRecord
 @strawberry.type(description="What became of one of the runs asked for. One bad id fails alone.")
 class RunResult:
     id: strawberry.ID = field("The id that was asked for.")
-    run: Run | None = field("The run, as it is now; null for an unknown id.", _result_run)
+    run: Run | None = field(
+        "The run, as it is now; null for an unknown id, and for a run that was purged.", _result_run
+    )
     error: RunError | None = field("Why nothing was done.")
 
 
@@ -161,10 +168,7 @@ async def _update_run(info: Info, input: Annotated[UpdateRunInput, argument("The
     return _Written(who.id, recorded, info.context.store.epoch)
 
 
-async def _request_cancel(
-    info: Info,
-    runs: Annotated[list[strawberry.ID], argument("The runs: the server's ids, or the producers'.")],
-) -> list[_Result]:
+async def _request_cancel(info: Info, runs: _Runs) -> list[_Result]:
     bounded(len(runs), info.context.limits.ids, "runs")
     return [await _cancel(info, id) for id in runs]
 
@@ -180,8 +184,69 @@ async def _cancel(info: Info, id: str) -> _Result:
             raise InvalidInput(f"run {run.run_id!r} has ended: {run.status}", field="runs")
         await _write(context, who.workspace, operations.cancellation(who.run_id))
     except RunsError as error:
-        return _Result(id, error=RunFailure(error.message, error.code))
+        return _failed(id, error)
     return _Result(id, who.id)
+
+
+async def _trash_runs(info: Info, runs: _Runs) -> list[_Result]:
+    bounded(len(runs), info.context.limits.ids, "runs")
+    return [await _move(info, id, TrashRun) for id in runs]
+
+
+async def _restore_runs(info: Info, runs: _Runs) -> list[_Result]:
+    bounded(len(runs), info.context.limits.ids, "runs")
+    # Upper ones first, so that whoever restores everything need not know the order.
+    depths = {id: await _depth(info, id) for id in dict.fromkeys(runs)}
+    results = {id: await _move(info, id, RestoreRun) for id in sorted(depths, key=lambda id: depths[id])}
+    return [results[id] for id in runs]
+
+
+async def _depth(info: Info, id: str) -> int:
+    try:
+        run = await find_run(info.context.store, id)
+    except InvalidInput:
+        return 0  # ambiguous, as its own result will say
+    return 0 if run is None else run.depth
+
+
+async def _move(info: Info, id: str, operation: type[TrashRun | RestoreRun]) -> _Result:
+    context = info.context
+    try:
+        who = await identities(info).of(context.store, id, field="runs")
+        await _write(context, who.workspace, [(operation(who.run_id), "runs")])
+    except RunsError as error:
+        return _failed(id, error)
+    return _Result(id, who.id)
+
+
+async def _purge_runs(info: Info, runs: _Runs) -> list[_Result]:
+    bounded(len(runs), info.context.limits.ids, "runs")
+    # All are looked up first: a run that goes with another one of the list is no error.
+    found = [(id, await _identity(info, id)) for id in runs]
+    gone: set[str] = set()
+    results = [who if isinstance(who, _Result) else await _purge(info, id, who, gone) for id, who in found]
+    info.context.renew()
+    return results
+
+
+async def _identity(info: Info, id: str) -> Identity | _Result:
+    try:
+        return await identities(info).of(info.context.store, id, field="runs")
+    except RunsError as error:
+        return _failed(id, error)
+
+
+async def _purge(info: Info, id: str, who: Identity, gone: set[str]) -> _Result:
+    try:
+        if who.id not in gone:
+            gone.update((await info.context.recorder.purge(who.id)).runs)
+    except RunsError as error:
+        return _failed(id, error)
+    return _Result(id)
+
+
+def _failed(id: str, error: RunsError) -> _Result:
+    return _Result(id, error=RunFailure(error.message, error.code))
 
 
 async def _write(
@@ -235,4 +300,19 @@ class Mutation:
     request_cancel: list[RunResult] = field(
         "Ask for runs to be canceled: they become CANCEL_REQUESTED, and whoever runs them sees to it.",
         _request_cancel,
+    )
+    trash_runs: list[RunResult] = field(
+        "Put runs into the trash, each with everything below it. Lists leave them out, what comes in for them is still "
+        "written, and after a while they are purged. One that is there already stays as it is.",
+        _trash_runs,
+    )
+    restore_runs: list[RunResult] = field(
+        "Bring runs back from the trash, each with everything that went there with it. One below a trashed run cannot "
+        "come back alone.",
+        _restore_runs,
+    )
+    purge_runs: list[RunResult] = field(
+        "Delete runs for good, each with everything below it: metrics, logs, outputs. Only runs in the trash can be purged. "
+        "Their ids are free again; a run that is gone already is NOT_FOUND.",
+        _purge_runs,
     )

@@ -17,13 +17,14 @@ from graphql_runs.model.operation import (
     RunOperation,
     SetStatus,
 )  # fmt: skip
-from graphql_runs.model.records import ClusterNode
+from graphql_runs.model.records import PAYLOAD, PAYLOAD_KINDS, ClusterNode, MetricKind
 from graphql_runs.model.run import Queueing, Run, RunFailure, RunWarning
 from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import now
 from graphql_runs.schema.common import mapping
 from graphql_runs.schema.inputs import (
     CreateRunInput,
+    PayloadInput,
     QueueingInput,
     RecordInput,
     RunErrorInput,
@@ -31,6 +32,7 @@ from graphql_runs.schema.inputs import (
     UpdateRunInput,
     UpsertClusterInput,
 )  # fmt: skip
+from graphql_runs.schema.scalars import encode_json
 
 SOURCE = "api"
 """Where statements that come through the API are said to be from."""
@@ -80,6 +82,9 @@ def recording(given: RecordInput, run_id: str) -> Placed:
         found.append(
             (LogRows(run_id, rows.metric, columns, rows.steps, rows.at, rows.kind), f"input.rows[{index}]")
         )
+    for index, payload in enumerate(given.payloads or ()):
+        place = f"input.payloads[{index}]"
+        found.append((_payload(payload, run_id, place), place))
     for index, log in enumerate(given.logs or ()):
         data = log.text.encode("utf-8", "replace")
         found.append(
@@ -182,6 +187,32 @@ def placed(operations: Sequence[tuple[RunOperation, str]] = ()) -> Iterator[None
             field = translate(error.field.removeprefix("cluster."))
             error.field = field if field.startswith("input") else f"input.{field}"
         raise
+
+
+def _payload(given: PayloadInput, run_id: str, place: str) -> LogRows:
+    steps = None if given.step is None else [given.step]
+    at = None if given.at is None else [given.at]
+    value: str | None
+    other: object
+    if given.kind is MetricKind.IMAGE:
+        name, value, wanted, other = "path", given.artifact, "artifact", given.payload
+    elif given.kind in PAYLOAD_KINDS or given.kind is MetricKind.HISTOGRAM:
+        name, value, wanted, other = PAYLOAD, _text(given.payload, place), "payload", given.artifact
+    else:
+        raise InvalidInput(
+            f"{place}.kind: {given.kind} has no payload; log points or rows", field=f"{place}.kind"
+        )
+    if value is None or other is not None:
+        field = f"{place}.{wanted}"
+        raise InvalidInput(f"{field} is wanted for {given.kind}, and nothing else", field=field)
+    return LogRows(run_id, given.metric, {name: [value]}, steps, at, given.kind)
+
+
+def _text(payload: object, place: str) -> str | None:
+    try:
+        return None if payload is None else encode_json(payload).decode()
+    except TypeError as error:  # orjson: an integer beyond 64 bits, or nested too deeply
+        raise InvalidInput(f"{place}.payload cannot be kept: {error}", field=f"{place}.payload") from error
 
 
 def _status(given: StatusInput | None, run_id: str) -> Placed:

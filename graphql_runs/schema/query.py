@@ -7,16 +7,20 @@ import strawberry
 from graphql_runs.model import ids, records
 from graphql_runs.model.run import Run as RunRecord
 from graphql_runs.read.records import KINDS, find_run
+from graphql_runs.schema.compare import ComparedSeries, compared
 from graphql_runs.schema.connection import After, Connection, First, Page, named_page
 from graphql_runs.schema.context import Context, Info, Loaded
+from graphql_runs.schema.explain import RunsPlan, explain_runs
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.run import Run
 from graphql_runs.schema.run_edge import cursor_of_workspace, settled
-from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, run_page
+from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, Where, run_page
 from graphql_runs.schema.selection import selects
 from graphql_runs.schema.server import Server
+from graphql_runs.schema.table import RunTable, run_table
+from graphql_runs.schema.viewer import Viewer, ViewerType
 from graphql_runs.schema.workspace import Workspace
 
 
@@ -66,13 +70,22 @@ async def _run(
 
 
 async def _runs(
-    info: Info, filter: Filter = None, order_by: OrderBy = None, first: First = 50, after: After = None
+    info: Info,
+    filter: Filter = None,
+    where: Where = None,
+    order_by: OrderBy = None,
+    first: First = 50,
+    after: After = None,
 ) -> RunPage:
-    return await run_page(info, first, after, filter, order_by)
+    return await run_page(info, first, after, filter, order_by, where=where)
 
 
 def _server(info: Info) -> Context:
     return info.context
+
+
+def _viewer(info: Info) -> Viewer:
+    return info.context.viewer
 
 
 @strawberry.type(description="Where every query starts.")
@@ -87,4 +100,14 @@ class Query:
     runs: RunConnection = field(
         "Runs of all workspaces, child runs included; roots are `parent: {exists: false}`.", _runs
     )
+    run_table: RunTable = field(
+        "Runs by column, a row for each run or group of runs: up to 1000 rows with the values that are asked for and nothing else.",
+        run_table,
+    )
+    compare: list[ComparedSeries] = field(
+        "Curves of many runs in one request: by metric in the order asked, then by run or group, those given first or the newest first.",
+        compared,
+    )
+    explain_runs: RunsPlan = field("How the same list as `runs` is found, and what that costs.", explain_runs)
     server: Server = field("This server.", _server)
+    viewer: ViewerType = field("Who asks.", _viewer)

@@ -10,24 +10,29 @@ from graphql_runs.model.cursor import decode_page, encode_page
 from graphql_runs.model.filter import Attribute, Under
 from graphql_runs.model.run import Goal
 from graphql_runs.model.status import RunStatus, StatusClass
+from graphql_runs.read import progress as bars
 from graphql_runs.read.git import git_info
 from graphql_runs.read.logs import main_log, run_logs
 from graphql_runs.read.metrics import MetricChoice, MetricOrder, count_metrics, metric_key, page_metrics
 from graphql_runs.read.phases import duration, is_stale, phases, queue_seconds
 from graphql_runs.schema import enums as enums
 from graphql_runs.schema.artifact import Artifact, artifact_path
+from graphql_runs.schema.best import RunningBest, best_child, running_best
 from graphql_runs.schema.common import KeyValue, pairs
 from graphql_runs.schema.connection import After, Connection, First, Page, named_page
 from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
 from graphql_runs.schema.log import LogFile
+from graphql_runs.schema.log_line import LogLineConnection
 from graphql_runs.schema.metric import Metric
 from graphql_runs.schema.node import Node
+from graphql_runs.schema.progress import Progress
 from graphql_runs.schema.refs import ClusterRef, ExperimentRef, RunRef, WorkspaceRef
-from graphql_runs.schema.run_edge import cursor_of_tree, one_cluster, one_run
-from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, equals, run_page
+from graphql_runs.schema.run_edge import cursor_of_tree, one_cluster, one_run, that_run
+from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, Where, equals, run_page
 from graphql_runs.schema.scalars import DateTime
+from graphql_runs.schema.search import SEARCH, searched
 
 Parent = strawberry.Parent[model.Run]
 
@@ -98,32 +103,38 @@ async def _parent(root: Parent, info: Info) -> model.Run | None:
     return await one_run(info, root.parent)
 
 
-async def _root(root: Parent, info: Info) -> model.Run | None:
-    return await one_run(info, root.root)
+async def _root(root: Parent, info: Info) -> model.Run:
+    return await that_run(info, root.root)
 
 
 async def _children(
     root: Parent,
     info: Info,
     filter: Filter = None,
+    where: Where = None,
     order_by: OrderBy = None,
     first: First = 50,
     after: After = None,
 ) -> RunPage:
     scope = equals(Attribute.PARENT, root.id)
-    return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)
+    return await run_page(
+        info, first, after, filter, order_by, where=where, scope=scope, workspace=root.workspace
+    )
 
 
 async def _descendants(
     root: Parent,
     info: Info,
     filter: Filter = None,
+    where: Where = None,
     order_by: OrderBy = None,
     first: First = 50,
     after: After = None,
 ) -> RunPage:
     scope = Under(root.id, root.root)
-    return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.workspace)
+    return await run_page(
+        info, first, after, filter, order_by, where=where, scope=scope, workspace=root.workspace
+    )
 
 
 async def _metrics(
@@ -172,6 +183,11 @@ def _log(
 
 async def _main_log(root: Parent, info: Info) -> records.LogFile | None:
     return main_log(await run_logs(info.context.store, root.id))
+
+
+async def _progress(root: Parent, info: Info) -> bars.Progress | None:
+    log = main_log(await run_logs(info.context.store, root.id))
+    return None if log is None else await bars.log_progress(info.context.store, log)
 
 
 async def _artifacts(
@@ -241,6 +257,9 @@ class Run(Node):
     heartbeat_at: DateTime | None = field("The last sign of life; data that comes in counts as one.")
     heartbeat_seconds: float | None = field("How often it announced to send heartbeats.")
     cancel_requested_at: DateTime | None = field("When somebody asked to cancel it.")
+    trashed_at: DateTime | None = field(
+        "Since when it is in the trash, where lists leave it out; null if it is not."
+    )
     duration: float | None = field(
         "Seconds from creation to end, time in queues included; null until it ended.", of=duration
     )
@@ -266,6 +285,14 @@ class Run(Node):
     )
     primary_metric: str | None = field("The name of the metric that counts.")
     primary_metric_goal: Goal | None = field("Which way that metric is better.")
+    best_child: RunRef | None = field(
+        "The child whose primary metric is best; null where this run names no such metric, or no goal for it.",
+        best_child,
+    )
+    running_best: RunningBest | None = field(
+        "How the best of its children came about, for the chart of a sweep; null where bestChild is for want of a metric or goal.",
+        running_best,
+    )
     exit_code: int | None = field("The exit code of its process.")
     metrics: Connection[Metric] = field("Its metrics, with their summaries.", _metrics)
     metric: Metric | None = field("One metric, by name.", _metric)
@@ -274,6 +301,8 @@ class Run(Node):
     main_log: LogFile | None = field(
         "The log to watch: the one that shows what the user's code prints.", _main_log
     )
+    search_logs: LogLineConnection = field(SEARCH, searched)
+    progress: Progress | None = field("The newest progress bar or counter of its main log.", _progress)
     artifacts: Connection[Artifact] = field("Its output files, by path.", _artifacts)
     upload_url: str = field("Where to PUT the bytes of a new output file.", _upload_url)
     portal_url: str = field("The page of this run on this server.", _portal_url)

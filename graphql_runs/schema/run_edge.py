@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphql_runs.live.follow import tree_cursor, workspace_cursor
+from graphql_runs.model.errors import NotFound
 from graphql_runs.model.records import Cluster
 from graphql_runs.model.run import Run
 from graphql_runs.read.records import get
@@ -22,6 +23,14 @@ async def one_run(info: Info, id: str | None) -> Run | None:
     if run is None:
         return None
     [run] = await settled(info, [run])
+    return run
+
+
+async def that_run(info: Info, id: str) -> Run:
+    """The run that something belongs to. Raises NotFound when it was purged since that was read."""
+    run = await one_run(info, id)
+    if run is None:
+        raise NotFound(f"run {id!r} was purged meanwhile")
     return run
 
 

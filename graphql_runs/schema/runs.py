@@ -10,7 +10,17 @@ import strawberry
 
 from graphql_runs.model.cursor import decode_page, encode_page
 from graphql_runs.model.errors import InvalidInput
-from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Key, Op, Order, SortValue
+from graphql_runs.model.filter import (
+    And,
+    Attribute,
+    AttributeField,
+    Compare,
+    Key,
+    Op,
+    Order,
+    SortValue,
+    conjuncts,
+)
 from graphql_runs.model.filter import RunFilter as Condition
 from graphql_runs.model.ids import kind_of, metric_id, workspace_id
 from graphql_runs.model.records import Metric, Workspace
@@ -30,6 +40,13 @@ from graphql_runs.schema.selection import selects, texts
 _RUNS = (("nodes",), ("edges", "node"))
 """The ways from a connection to its runs."""
 Filter = Annotated[RunFilter | None, argument("Only runs that match.")]
+Where = Annotated[
+    str | None,
+    argument(
+        "The same as a text, in MLflow's search grammar with OR, NOT and parentheses (docs/filters.md): "
+        "`metrics.loss < 0.1 AND (params.lr = '0.01' OR tags.team LIKE 'vis%')`. With a filter both have to hold."
+    ),
+]
 OrderBy = Annotated[list[RunOrder] | None, argument("How to sort; the newest first unless given.")]
 
 
@@ -56,12 +73,17 @@ async def _status_counts(root: strawberry.Parent[RunPage]) -> list[tuple[RunStat
 
 async def _live_cursor(root: strawberry.Parent[RunPage]) -> str:
     assert root.context is not None
-    if root.workspace is None:
+    return await cursor_of_list(root.context, root.workspace)
+
+
+async def cursor_of_list(context: Context, workspace: str | None) -> str:
+    """The live cursor of a list of runs. Raises InvalidInput when it is not of one workspace."""
+    if workspace is None:
         raise InvalidInput(
             "liveCursor is of one workspace: ask `workspace(name:) { runs { liveCursor } }`, or filter by one workspace",
             field="liveCursor",
         )
-    return await cursor_of_workspace(root.context, root.workspace)
+    return await cursor_of_workspace(context, workspace)
 
 
 @strawberry.type(description="A page of a list of runs.")
@@ -80,6 +102,53 @@ def equals(attribute: Attribute, value: str) -> Condition:
     return Compare(AttributeField(attribute), Op.EQ, value)
 
 
+@dataclass(frozen=True, slots=True)
+class RunList:
+    """A list of runs that an operation asks for.
+
+    where:     its conditions, names resolved.
+    workspace: the id of the only workspace it can be of, if known.
+    name:      tells it and its order from other lists in cursors.
+    """
+
+    where: Condition
+    order: tuple[Order, ...]
+    workspace: str | None
+    name: str
+
+    def cursor(self, key: Key) -> str:
+        """The cursor of the run with a key."""
+        return encode_page(self.name, _written(key))
+
+    def key(self, cursor: str | None) -> Key | None:
+        """The key in a cursor. Raises InvalidInput (field after) when it is not one of this list."""
+        return None if cursor is None else _read(decode_page(self.name, cursor), self.order)
+
+
+async def run_list(
+    info: Info,
+    given: RunFilter | None,
+    order_by: Sequence[RunOrder] | None,
+    *,
+    where: str | None = None,
+    scope: Condition | None = None,
+    workspace: str | None = None,
+) -> RunList:
+    """The list of the runs in a scope that match. Its live cursor is taken now, if the operation selects it: before the list is read.
+    `workspace` is the id of the only workspace they can be in, if known."""
+    context = info.context
+    order = run_order(order_by)
+    name = f"runs:{hashlib.blake2b(repr((scope, order)).encode(), digest_size=6).hexdigest()}"
+    asked = run_filter(given, where, bounds=context.limits.filters)
+    condition = await names.resolve(context.store, asked, workspace)
+    if scope is not None:
+        condition = And((scope, condition))
+    home = workspace
+    if selects(info, "liveCursor") and (home := workspace or await _only_workspace(context, asked)):
+        await cursor_of_workspace(context, home)
+    return RunList(condition, order, home, name)
+
+
 async def run_page(
     info: Info,
     first: int,
@@ -87,36 +156,29 @@ async def run_page(
     given: RunFilter | None,
     order_by: Sequence[RunOrder] | None,
     *,
+    where: str | None = None,
     scope: Condition | None = None,
     workspace: str | None = None,
 ) -> RunPage:
-    """A page of the runs in a scope that match. `workspace` is the id of the only workspace they can be in, if known."""
+    """A page of the runs in a scope that match; see `run_list`."""
     context = info.context
     bounded(first, context.limits.page, "first")
-    order = run_order(order_by)
-    kind = f"runs:{hashlib.blake2b(repr((scope, order)).encode(), digest_size=6).hexdigest()}"
-    key = None if after is None else _read(decode_page(kind, after), order)
-    where = run_filter(given)
-    if where is not None:
-        where = await names.resolve(context.store, where, workspace)
-    if scope is not None:
-        where = scope if where is None else And((scope, where))
-    home = workspace
-    if selects(info, "liveCursor") and (home := workspace or await _only_workspace(context, given)):
-        await cursor_of_workspace(context, home)
-    found = await records.page_runs(context.store, where, order, after=key, first=first + 1)
+    listed = await run_list(info, given, order_by, where=where, scope=scope, workspace=workspace)
+    found = await records.page_runs(
+        context.store, listed.where, listed.order, after=listed.key(after), first=first + 1
+    )
     shown = found[:first]
     runs = await settled(info, [entry.run for entry in shown], *_RUNS)
     await _load_metrics(info, runs)
     return RunPage(
         runs,
-        cursor=lambda index: encode_page(kind, _written(shown[index].key)),
+        cursor=lambda index: listed.cursor(shown[index].key),
         has_next=len(found) > first,
         has_previous=after is not None,
-        count=lambda: records.count_runs(context.store, where),
+        count=lambda: records.count_runs(context.store, listed.where),
         context=context,
-        where=where,
-        workspace=home,
+        where=listed.where,
+        workspace=listed.workspace,
     )
 
 
@@ -129,11 +191,12 @@ async def _load_metrics(info: Info, runs: Sequence[RunRecord]) -> None:
         info.context.loader(Metric).prime(zip(wanted, found, strict=True))
 
 
-async def _only_workspace(context: Context, given: RunFilter | None) -> str | None:
+async def _only_workspace(context: Context, asked: Condition) -> str | None:
     """The one workspace that a list can be of: the one its filter names, or the only one there is."""
-    named = given.workspace.eq if given is not None and given.workspace is not None else None
-    if named is not None:
-        return named if kind_of(named) == "workspace" else workspace_id(named)
+    for part in conjuncts(asked):
+        match part:
+            case Compare(AttributeField(Attribute.WORKSPACE), Op.EQ, str(named)):
+                return named if kind_of(named) == "workspace" else workspace_id(named)
     found = await records.page(context.store, Workspace, "", after=None, first=2)
     return found[0].id if len(found) == 1 else None
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, parse
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    VariableNode,
+    get_operation_ast,
+    parse,
+    specified_rules,
+)  # fmt: skip
 from graphql.validation import ASTValidationRule
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 from strawberry.types.execution import ExecutionContext
+from strawberry.types.graphql import OperationType
+from strawberry.utils.operation import get_operation_type
 
 from graphql_runs.read.identity import Identities
 from graphql_runs.schema.context import Context, Info
@@ -52,6 +64,29 @@ class RunsSchema(strawberry.Schema):
         if len(text) > DOCUMENT_CHARACTERS:
             return self._prepare(text, rules)
         return self._remembered(text, rules)
+
+    def problems(self, text: str) -> tuple[GraphQLError, ...]:
+        """What is wrong with a document. Raises GraphQLSyntaxError when it is none."""
+        return self.prepare(text, tuple(specified_rules)).errors
+
+    def cursor_variable(self, text: str, operation: str | None) -> str | None:
+        """The variable that a subscription gives its `after` in, if it is used for nothing else."""
+        document = self.prepare(text, tuple(specified_rules)).document
+        found = get_operation_ast(document, operation)
+        for field in () if found is None else found.selection_set.selections:
+            for given in field.arguments or () if isinstance(field, FieldNode) else ():
+                if given.name.value == "after" and isinstance(given.value, VariableNode):
+                    name = given.value.name.value
+                    # Once where it is declared, and once here.
+                    return name if len(re.findall(rf"\${name}\b", text)) == 2 else None
+        return None
+
+    def operation_type(self, text: str, operation: str | None) -> OperationType | None:
+        """Whether an operation of a document is a query, a mutation or a subscription; None if that cannot be told."""
+        try:
+            return get_operation_type(self.prepare(text, tuple(specified_rules)).document, operation)
+        except (GraphQLError, RuntimeError):
+            return None
 
     def _prepare(self, text: str, rules: tuple[type[ASTValidationRule], ...]) -> Prepared:
         try:
@@ -102,6 +137,13 @@ class Operation(SchemaExtension):
         context, schema = self.execution_context, self.execution_context.schema
         assert isinstance(schema, RunsSchema)
         errors = [self._failure] if self._prepared is None else list(self._prepared.errors)
+        if not errors and context._provided_operation_name is None and self._several():
+            errors = [
+                GraphQLError(
+                    "the document has several operations: say which one",
+                    extensions={"code": "BAD_USER_INPUT", "field": "operationName"},
+                )
+            ]
         if not errors and context.graphql_document is not None:
             error = cost_error(
                 schema._schema,
@@ -122,6 +164,11 @@ class Operation(SchemaExtension):
         yield
         if isinstance(self.execution_context.context, Context):
             self.execution_context.context.renew()
+
+    def _several(self) -> bool:
+        """Strawberry would execute the first one."""
+        found = () if self._prepared is None else self._prepared.document.definitions
+        return sum(isinstance(node, OperationDefinitionNode) for node in found) > 1
 
     def _mask(self, result: Any) -> None:
         errors: Sequence[GraphQLError] | None = getattr(result, "errors", None)

@@ -13,11 +13,13 @@ from graphql_runs.schema.connection import After, Connection, First, Page, named
 from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.experiment import Experiment
 from graphql_runs.schema.field import argument, field
+from graphql_runs.schema.names import NameConnection, workspace_names
 from graphql_runs.schema.node import Node
 from graphql_runs.schema.refs import RunRef
 from graphql_runs.schema.run_edge import one_cluster, settled
-from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, equals, run_page
+from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, Where, equals, run_page
 from graphql_runs.schema.scalars import DateTime
+from graphql_runs.schema.table import RunTable, workspace_table
 
 Parent = strawberry.Parent[records.Workspace]
 
@@ -63,12 +65,13 @@ async def _runs(
     root: Parent,
     info: Info,
     filter: Filter = None,
+    where: Where = None,
     order_by: OrderBy = None,
     first: First = 50,
     after: After = None,
 ) -> RunPage:
     scope = equals(Attribute.WORKSPACE, root.id)
-    return await run_page(info, first, after, filter, order_by, scope=scope, workspace=root.id)
+    return await run_page(info, first, after, filter, order_by, where=where, scope=scope, workspace=root.id)
 
 
 @strawberry.type(description="The widest room: clusters, experiments and runs that are looked at together.")
@@ -82,3 +85,7 @@ class Workspace(Node):
     experiment: Experiment | None = field("One experiment, by name.", _experiment)
     run: RunRef | None = field("One run, by id.", _run)
     runs: RunConnection = field("Its runs, child runs included; roots are `parent: {exists: false}`.", _runs)
+    run_table: RunTable = field("Its runs by column, a row for each run or group of runs.", workspace_table)
+    names: NameConnection = field(
+        "The metrics, params, tags or properties that its runs have.", workspace_names
+    )

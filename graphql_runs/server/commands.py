@@ -76,8 +76,8 @@ def schema_text() -> str:
 
 
 def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str]]:
-    """Name, stability, version and description of every ingester that is installed; a broken one says why."""
-    from graphql_runs.ingest.plugins import load_plugins
+    """Name, stability, version and description of every ingester and receiver that is installed; a broken one says why."""
+    from graphql_runs.ingest.plugins import find_receivers, load_plugins
     from graphql_runs.server.logs import configure_logging
 
     configure_logging("critical")
@@ -88,5 +88,8 @@ def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str]]:
             report.version,
             report.error or report.description or "",
         )
-        for report in load_plugins(settings.plugins).reports
+        for report in (
+            *load_plugins(settings.plugins).reports,
+            *(found.report for found in find_receivers(settings.plugins)),
+        )
     ]

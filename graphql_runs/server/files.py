@@ -59,7 +59,7 @@ class Files:
                 raise NotFound(f"run {run!r} has no log file {path!r}")
             start, end, status = _range(request, found.size)
         except RunsError as error:
-            return _failure(error)
+            return failure(error)
         return _bytes(
             self._log_bytes(found.id, start, end),
             start,
@@ -75,12 +75,13 @@ class Files:
         try:
             run, path = request.path_params["run"], request.path_params["path"]
             return await (
-                self._put(request, run, path) if request.method == "PUT" else self._get(request, run, path)
+                self._put(request, run, path) if request.method == "PUT" else self.content(request, run, path)
             )
         except RunsError as error:
-            return _failure(error)
+            return failure(error)
 
-    async def _get(self, request: Request, run: str, path: str) -> Response:
+    async def content(self, request: Request, run: str, path: str) -> Response:
+        """The answer to a GET of an output of a run by its id. Raises NotFound, InvalidInput for a range outside of it."""
         [found] = await self._store.get(Artifact, [ids.artifact_id(run, path)])
         if found is None:
             raise NotFound(f"run {run!r} has no artifact {path!r}")
@@ -104,15 +105,23 @@ class Files:
         [found] = await self._store.get(Run, [run])
         if found is None:
             raise NotFound(f"there is no run {run!r}", field="run")
-        [workspace] = await self._store.get(Workspace, [found.workspace])
+        kept = await self.keep(found, path, request.stream(), request.headers.get("content-type"))
+        return JSONResponse({"id": kept.id, "path": kept.path, "size": kept.size, "sha256": kept.sha256}, 201)
+
+    async def keep(
+        self, run: Run, path: str, chunks: AsyncIterator[bytes], content_type: str | None
+    ) -> Artifact:
+        """Make or replace an output of a run. Raises InvalidInput, LimitExceeded."""
+        [workspace] = await self._store.get(Workspace, [run.workspace])
         assert workspace is not None
-        sha256, size = await self._store.put_blob(request.stream(), limit=self._upload_bytes)
-        kind = request.headers.get("content-type") or mimetypes.guess_type(path)[0]
-        said = AddArtifact(found.run_id, path, size, content_type=kind, sha256=sha256, blob=sha256)
+        sha256, size = await self._store.put_blob(chunks, limit=self._upload_bytes)
+        kind = content_type or mimetypes.guess_type(path)[0]
+        said = AddArtifact(run.run_id, path, size, content_type=kind, sha256=sha256, blob=sha256)
         await self._recorder.record(workspace.name, [said], create=False)
-        return JSONResponse(
-            {"id": ids.artifact_id(run, path), "path": path, "size": size, "sha256": sha256}, 201
-        )
+        [kept] = await self._store.get(Artifact, [ids.artifact_id(run.id, path)])
+        if kept is None:
+            raise NotFound(f"run {run.run_id!r} was purged", field="run")
+        return kept
 
     async def _log_bytes(self, stream: str, start: int, end: int) -> AsyncIterator[bytes]:
         row = start
@@ -168,7 +177,8 @@ def _bytes(
     return StreamingResponse(content, status, headers, media_type=kind)
 
 
-def _failure(error: RunsError) -> JSONResponse:
+def failure(error: RunsError) -> JSONResponse:
+    """The answer that says what was wrong."""
     status = 416 if error.field == "range" else _STATUS.get(type(error), 409)
     body: dict[str, Any] = {"message": error.message, "extensions": dict(error.extensions)}
     return JSONResponse({"errors": [body]}, status)

@@ -1,20 +1,25 @@
-"""A bound on the size of request bodies, for the whole application but uploads."""
+"""A bound on the size of request bodies."""
 
 from __future__ import annotations
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from graphql_runs.model.errors import LimitExceeded
+
 
 class BodyLimit:
-    """Pure ASGI middleware: a POST body beyond `limit` bytes is refused with 413 before it is gathered."""
+    """Pure ASGI middleware: a body of some methods beyond `limit` bytes is refused with 413 before it is gathered."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, methods: tuple[str, ...] = ("POST", "PATCH", "DELETE")
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._methods = methods
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] not in self._methods:
             await self._app(scope, receive, send)
             return
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
@@ -28,7 +33,7 @@ class BodyLimit:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
-                raise _TooLarge
+                raise _TooLarge(f"the request is larger than {self._limit} bytes", field="request_bytes")
             return message
 
         try:
@@ -44,5 +49,5 @@ class BodyLimit:
         await JSONResponse({"errors": [error]}, 413)(scope, receive, send)
 
 
-class _TooLarge(Exception):
-    pass
+class _TooLarge(LimitExceeded):
+    """What a route that reads on meets; it may answer with it in its own form."""

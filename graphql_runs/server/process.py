@@ -14,9 +14,9 @@ import uvicorn
 from graphql_runs.ingest.host import SourceConfig
 from graphql_runs.live.hub import Hub
 from graphql_runs.model.errors import InvalidInput
-from graphql_runs.server.application import LOOPBACK, build_application, build_rooms
+from graphql_runs.server.application import LOOPBACK, build_application, build_rooms, read_tokens
 from graphql_runs.server.opening import open_store
-from graphql_runs.server.settings import Settings
+from graphql_runs.server.settings import ENV_PREFIX, Settings
 
 
 class _Server(uvicorn.Server):
@@ -74,11 +74,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM. `started` is called with the server's address once it answers."""
-    if settings.host not in LOOPBACK and not settings.allow_remote:
+    if settings.host not in LOOPBACK and not settings.allow_remote and not read_tokens(settings).wanted:
         raise InvalidInput(
-            f"host {settings.host!r} is not loopback, and everybody who reaches it could read and write; "
-            "allow_remote=true says that this is meant",
-            field="host",
+            f"host {settings.host!r} is not loopback, and everybody who reaches it could read and write: set "
+            f"{ENV_PREFIX}TOKEN or {ENV_PREFIX}TOKEN_FILE; {ENV_PREFIX}ALLOW_REMOTE=true goes without",
+            field="token",
         )
     # Before the store, so that a second server on the port touches nothing.
     with listen(settings.host, settings.port) as bound:

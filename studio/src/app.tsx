@@ -4,6 +4,7 @@ import { connection, errorText } from './live/client';
 import { useVersion } from './live/emitter';
 import { workspacesQuery } from './operations';
 import { Empty, Link } from './parts/basics';
+import { TokenPrompt } from './parts/token';
 import { navigate, useRoute, workspacePath } from './router';
 import { PlaceView } from './views/place';
 import { RunView } from './views/run';
@@ -50,6 +51,7 @@ export function App() {
         {data && <span className="muted version">{data.server.version}</span>}
       </header>
       <ConnectionBanner />
+      <TokenPrompt />
       <main>
         {route.view === 'run' && <RunView key={route.id} id={route.id} />}
         {route.view === 'workspace' && current !== undefined && (

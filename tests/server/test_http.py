@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.types import Message, Scope
 
 from graphql_runs.server.application import build_application, build_rooms
 from graphql_runs.server.settings import Settings
@@ -16,16 +17,18 @@ from graphql_runs.store.sqlite import SqliteStore
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def app(tmp_path: Path) -> AsyncIterator[Starlette]:
     settings = Settings(request_bytes=4096, upload_bytes=1000)
     rooms = build_rooms(await SqliteStore.open(tmp_path / "runs.sqlite"), settings, [])
-    app = build_application(rooms, settings)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(app.router.lifespan_context(app))
-        transport = httpx.ASGITransport(app)
-        yield await stack.enter_async_context(
-            httpx.AsyncClient(transport=transport, base_url="http://localhost")
-        )
+    made = build_application(rooms, settings)
+    async with made.router.lifespan_context(made):
+        yield made
+
+
+@pytest.fixture
+async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as made:
+        yield made
 
 
 async def ask(client: httpx.AsyncClient, query: str, **variables: Any) -> dict[str, Any]:
@@ -145,3 +148,27 @@ async def test_an_unknown_run_is_said(client: httpx.AsyncClient) -> None:
     )
     assert answer["errors"][0]["extensions"]["code"] == "NOT_FOUND"
     assert answer["errors"][0]["path"] == ["record"]
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_failure(app: Starlette) -> None:
+    messages: list[Message] = [
+        {"type": "http.request", "body": b'{"query": "{ ser', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+    }
+    await app(scope, receive, send)
+    assert sent[0]["status"] == 400

@@ -2,10 +2,14 @@ import { createClient as createSocket } from 'graphql-ws';
 import { Client, fetchExchange, subscriptionExchange } from 'urql';
 import type { CombinedError } from 'urql';
 import { Emitter } from './emitter';
+import { token } from './token';
 
 const PING_MS = 10_000;
 const PONG_MS = 5_000;
 const HTTP = 'http';
+/** The codes that a socket is closed with when its token is wrong, or is no longer right. */
+const UNAUTHORIZED = 4401;
+const FORBIDDEN = 4403;
 
 /** Whether the server answers; the page shows a banner while it does not. */
 export class Connection extends Emitter {
@@ -35,6 +39,7 @@ function socketClient(url: string) {
   let pong: ReturnType<typeof setTimeout> | undefined;
   const socket = createSocket({
     url,
+    connectionParams: () => token.headers(),
     retryAttempts: 0,
     keepAlive: PING_MS,
     lazyCloseTimeout: 3_000,
@@ -46,7 +51,10 @@ function socketClient(url: string) {
       pong: (received) => {
         if (received) clearTimeout(pong);
       },
-      closed: () => clearTimeout(pong),
+      closed: (event) => {
+        clearTimeout(pong);
+        if (event instanceof CloseEvent && [UNAUTHORIZED, FORBIDDEN].includes(event.code)) token.refused();
+      },
     },
   });
   return socket;
@@ -87,8 +95,10 @@ export function createClient(base: string): Client {
     ],
     fetch: async (input, init) => {
       try {
-        const response = await fetch(input, init);
+        const headers = { ...Object.fromEntries(new Headers(init?.headers)), ...token.headers() };
+        const response = await fetch(input, { ...init, headers });
         connection.report(HTTP, response.status < 500);
+        if (response.status === 401) token.refused();
         return response;
       } catch (error) {
         if (!(error instanceof DOMException && error.name === 'AbortError')) connection.report(HTTP, false);
