@@ -18,6 +18,10 @@ format:
 test *arguments:
     pytest {{ arguments }}
 
+# Ten minutes of random operations against a server; `--seconds 60 --seed 7` for others.
+fuzz *arguments:
+    python -m tests.server.fuzzing {{ arguments }}
+
 # The benchmarks, as a table with the goal beside each number.
 bench *arguments:
     python -m benchmarks {{ arguments }}

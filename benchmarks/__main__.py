@@ -15,6 +15,7 @@ from rich.console import Console
 
 from benchmarks.bench import Bench
 from benchmarks.bulk import bulk
+from benchmarks.crowd import crowd
 from benchmarks.figure import Figure, Report, Wrong
 from benchmarks.history import chart, history, memory
 from benchmarks.large import large
@@ -23,6 +24,7 @@ from benchmarks.machine import disk_folder, environment, machine
 from benchmarks.names import names as wide
 from benchmarks.page import page
 from benchmarks.peers import Peers
+from benchmarks.push import many, one
 from benchmarks.replay import LoadGenerator
 from benchmarks.start import start
 from benchmarks.stream import stream
@@ -38,8 +40,11 @@ WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "W2b": chart,
     "W2c": memory,
     "W3": page,
+    "W4": one,
+    "W4b": many,
     "W5b": lines,
     "W6": start,
+    "W7": crowd,
     "W8": wide,
     "W9": large,
     "W10": tfevents,

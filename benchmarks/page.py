@@ -77,10 +77,10 @@ def _pages(
             cursors = {place: _cursor(connection, place, traits, expected) for place in places}
         for _ in bench.rounds(f"W3: pages of {count:,} runs"):
             for place in places:
-                body = _body(PAGE, cursors[place])
+                body = page_body(PAGE, cursors[place])
                 bench.load.replay(server.port, [body] * 3)
                 done = bench.load.replay(server.port, [body] * 40)
-                _check_page(done.answers[0], traits, expected[(place - 1) * PAGE :])
+                check_page(done.answers[0], traits, expected[(place - 1) * PAGE :])
                 taken[place].append(milliseconds(done.latencies))
                 bare[place].append(_plain_page(plain, traits, expected, place))
     plain.close()
@@ -102,7 +102,8 @@ def _pages(
     ]
 
 
-def _body(first: int, after: str | None) -> bytes:
+def page_body(first: int = PAGE, after: str | None = None) -> bytes:
+    """The request of a page."""
     return request(READ, workspace=WORKSPACE, below=BELOW, optimizer=OPTIMIZER, first=first, after=after)
 
 
@@ -112,15 +113,16 @@ def _cursor(connection: Connection, place: int, traits: RunTraits, expected: lis
     seen = 0
     while left:
         first = min(100, left)
-        answer = connection.post(_body(first, cursor))
-        _check_page(answer, traits, expected[seen:], first)
+        answer = connection.post(page_body(first, cursor))
+        check_page(answer, traits, expected[seen:], first)
         cursor = orjson.loads(answer)["data"]["workspace"]["runs"]["pageInfo"]["endCursor"]
         seen += first
         left -= first
     return cursor
 
 
-def _check_page(answer: bytes, traits: RunTraits, expected: list[int], first: int = PAGE) -> None:
+def check_page(answer: bytes, traits: RunTraits, expected: list[int], first: int = PAGE) -> None:
+    """Raises Wrong unless these runs are on the page."""
     found: dict[str, Any] = orjson.loads(answer)["data"]["workspace"]["runs"]
     shown = [(run["runId"], run["metric"]["summary"]["last"]) for run in found["nodes"]]
     if shown != [(f"run-{index}", traits.loss[index]) for index in expected[:first]]:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import multiprocessing
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 
 from benchmarks.figure import Wrong
 
+P = ParamSpec("P")
+T = TypeVar("T")
 HOST = "127.0.0.1"
 _TIMEOUT = 120.0
 _ERRORS = b'"errors"'
@@ -147,4 +149,8 @@ class LoadGenerator:
 
     def replay_each(self, ports: Sequence[int], scripts: Sequence[Sequence[bytes]]) -> Replayed:
         """`replay` in the worker process."""
-        return self._pool.submit(replay, ports, scripts).result()
+        return self.call(replay, ports, scripts)
+
+    def call(self, load: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Any other load, in the worker process."""
+        return self._pool.submit(load, *arguments, **named).result()

@@ -5,6 +5,8 @@ import json
 import tomllib
 from collections.abc import Callable
 
+from graphql_runs.model.errors import InvalidText
+from graphql_runs.read.where import parse
 from tests.docs.pages import blocks
 
 CHECKED_ELSEWHERE = {"graphql", "graphql-schema", "sdl", "bash", "console", "sh"}
@@ -20,10 +22,20 @@ def parse_jsonl(code: str) -> None:
         json.loads(line)
 
 
+def parse_filters(code: str) -> None:
+    """Each line is a filter as text, which is close to SQL's WHERE."""
+    for line in code.splitlines():
+        try:
+            parse(line, 0)
+        except InvalidText as error:
+            raise ValueError(error.message) from error
+
+
 PARSERS: dict[str, Callable[[str], object]] = {
     "json": json.loads,
     "jsonl": parse_jsonl,
     "python": parse_python,
+    "sql": parse_filters,
     "toml": tomllib.loads,
 }
 

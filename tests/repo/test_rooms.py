@@ -85,4 +85,10 @@ def test_plugins_are_found_by_their_entry_point() -> None:
         project = tomllib.loads((ROOT / manifest).read_text())["project"]
         name = manifest.parts[1]
         assert project["name"] == f"graphql-runs-{name}"
-        assert project["entry-points"] == {"graphql_runs.ingesters": {name: f"graphql_runs_{name}:ingester"}}
+        assert project["entry-points"] in (
+            {"graphql_runs.ingesters": {name: f"graphql_runs_{name}:ingester"}},
+            {
+                "graphql_runs.ingesters": {name: f"graphql_runs_{name}:ingester"},
+                "graphql_runs.receivers": {name: f"graphql_runs_{name}.receiver:receiver"},
+            },
+        )
