@@ -31,7 +31,8 @@ class Loader(Generic[T]):
             if not self._asked:
                 loop.call_soon(self._start)
             future = self._asked[id] = loop.create_future()
-        return future
+        # When a field fails, what is beside it is cancelled, which must not take the value from others who wait for it.
+        return asyncio.shield(future)
 
     def prime(self, values: Iterable[tuple[str, T | None]]) -> None:
         """Take values that were read elsewhere."""

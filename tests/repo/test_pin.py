@@ -87,5 +87,13 @@ def test_every_dependency_of_the_repository_is_pinned() -> None:
     pins = read_pins((ROOT / "pyproject.toml").read_text(), RUNTIME)
     assert list(pins) == sorted(pins)
     assert all("==" in pin for pin in pins)
-    ours = {"graphql-runs", "graphql-runs-text", "graphql-runs-tabular", "graphql-runs-azureml", "graphql-runs-tensorboard", "graphql-runs-wandb", "graphql-runs-mlflow"}
+    ours = {
+        "graphql-runs",
+        "graphql-runs-text",
+        "graphql-runs-tabular",
+        "graphql-runs-azureml",
+        "graphql-runs-tensorboard",
+        "graphql-runs-wandb",
+        "graphql-runs-mlflow",
+    }
     assert {name_of(requirement) for requirement in wanted} - ours <= {name_of(pin) for pin in pins}

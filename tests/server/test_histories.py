@@ -197,7 +197,8 @@ class History:
             case 4:
                 status = chance.choice(list(RunStatus))
                 content.statuses[BEGAN + number] = status
-                return SetStatus(name, status, "t", at=BEGAN + number)
+                # What says the same as the statement before it is passed over, and the time with it: these all say something else.
+                return SetStatus(name, status, "t", at=BEGAN + number, detail=str(number))
             case _:
                 key = f"w{writer}"
                 if chance.random() < 0.3:
