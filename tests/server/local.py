@@ -83,7 +83,7 @@ class Local:
             client.stream("POST", f"{self.address}/graphql", headers=headers, json=body) as response,
         ):
             assert response.status_code == 200, await response.aread()
-            async with aclosing(response.aiter_lines()) as lines:  # type: ignore[type-var]  # it is an async generator
+            async with aclosing(_lines(response)) as lines:
                 event = ""
                 async for line in lines:
                     if line.startswith("event: "):
@@ -128,6 +128,16 @@ async def local(place: Path | Store, **settings: Any) -> AsyncIterator[Local]:
             await rooms.hub.close()
             server.should_exit = True
             await serving
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
+    """The lines of an event stream. httpx ends them at U+2028 and the like too, which may stand in a JSON text."""
+    rest = b""
+    async with aclosing(response.aiter_bytes()) as parts:  # type: ignore[type-var]  # it is an async generator
+        async for part in parts:
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                yield line.decode()
 
 
 async def first(answers: AsyncGenerator[Any]) -> Any:
