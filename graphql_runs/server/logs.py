@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 
 import orjson
 
@@ -37,3 +38,5 @@ def configure_logging(level: str) -> None:
     logging.getLogger("graphql_runs").setLevel(level.upper())
     # A client that sends a wrong query is told so; that is no event of the server.
     logging.getLogger("strawberry.execution").setLevel(logging.CRITICAL)
+    # Nor that graphql-core leaves the coroutines of fields behind that nobody waits for any more, as when a client goes.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)

@@ -132,6 +132,6 @@ def main(
 
 
 if __name__ == "__main__":
-    # What a field that failed leaves behind is the executor's; see tests/server/test_fuzz.py.
+    # What a field that failed leaves behind is the executor's; see `filterwarnings` in pyproject.toml.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     typer.run(main)

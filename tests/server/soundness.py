@@ -7,19 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 SECONDS = 5.0
 """What the server is told to give an operation at most."""
 SLACK = 5.0
 """Seconds above that until a machine under load counts as too late."""
-
-# When a field fails or nobody waits any more, graphql-core cancels the tasks around the resolvers beside it; one that has not taken
-# its first step leaves its coroutine behind. Within a namedtuple Python cannot even import what it would warn with.
-UNAWAITED = pytest.mark.filterwarnings(
-    "ignore:coroutine .* was never awaited:RuntimeWarning",
-    "ignore:Exception ignored in. <coroutine object:pytest.PytestUnraisableExceptionWarning",
-)
 
 
 class Unsound(Exception):

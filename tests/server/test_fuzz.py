@@ -13,9 +13,7 @@ from tests.server.fuzzing import Fuzz
 from tests.server.local import local
 from tests.server.plenty import filled, known
 from tests.server.schemathesising import schemathesised
-from tests.server.soundness import SECONDS, UNAWAITED, Unsound, count, read
-
-pytestmark = UNAWAITED
+from tests.server.soundness import SECONDS, Unsound, count, read
 
 
 async def test_random_operations_are_answered_as_they_have_to_be(tmp_path: Path) -> None:

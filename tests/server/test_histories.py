@@ -35,7 +35,6 @@ from graphql_runs.store.sqlite import SqliteStore
 from tests.record.test_history import Model
 from tests.server.followers import RUNS, TREE, Follower, ListFollower, TreeFollower, tidy
 from tests.server.local import Local, local
-from tests.server.soundness import UNAWAITED
 from tests.store.mongo.opening import MOCK, mongo
 
 HOME = ids.workspace_id("w")
@@ -285,7 +284,6 @@ async def serving(
         yield servers, restart
 
 
-@UNAWAITED
 @pytest.mark.parametrize(
     ("kind", "transport", "seed", "rounds"),
     [("sqlite", "websocket", 1, 8), ("sqlite", "events", 2, 8), ("mongomock", "events", 3, 4)],

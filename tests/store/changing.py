@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphql_runs.model.filter import (
@@ -147,7 +147,7 @@ class Changing:
     __test__ = False
     opener: str
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     @given(st.data())
     def test_a_page_is_what_comes_after_the_last_one_now(self, data: st.DataObject) -> None:
         """So no run whose key stayed the same is skipped or repeated, and what moved is where it is now."""
