@@ -7,7 +7,7 @@ default:
     @just --list
 
 # Everything that needs no test run: format, lint, types, rooms, generated files, docs, pins.
-check: format-check lint types rooms generated docs studio-types pin-check
+check: format-check lint types rooms generated schema-changes docs studio-types pin-check
 
 # Format all Python and mend what the linter can.
 format:
@@ -37,6 +37,10 @@ settings:
 # Pin the whole dependency tree in pyproject.toml; see scripts/pin.py for the options.
 pin *arguments:
     python scripts/pin.py {{ arguments }}
+
+# What does the schema take away from clients since the last release? Fails unless CHANGELOG.md says so.
+schema-changes *revision:
+    python scripts/changes.py {{ revision }}
 
 # Is everything formatted?
 format-check:

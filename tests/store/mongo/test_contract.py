@@ -13,13 +13,15 @@ from tests.store.samples import Place
 from tests.store.suite.batches import Batches
 from tests.store.suite.blobs import Blobs
 from tests.store.suite.records import Records
+from tests.store.suite.removal import Removal
 from tests.store.suite.streams import Streams
 from tests.store.suite.wakes import Wakes
+from tests.store.suite.whole import Whole
 
 OPENER = "tests.store.mongo.opening:mongo"
 
 
-class TestMongomock(Records, Batches, Streams, Wakes, Blobs):
+class TestMongomock(Records, Batches, Streams, Removal, Wakes, Blobs, Whole):
     """All but the part with other processes, which cannot reach it."""
 
     __test__ = True
