@@ -69,7 +69,7 @@ async def _take_in(
 ) -> None:
     store = await open_store(f"sqlite:///{path}")
     recorder = Recorder(store)
-    host = Host(recorder, load_plugins({}), [SourceConfig(folder, "logs")], Limits(), poll_seconds=0.2)
+    host = Host(recorder, load_plugins(None), [SourceConfig(folder, "logs")], Limits(), poll_seconds=0.2)
     try:
         await host.start()
         run = ids.run_id(ids.workspace_id("default"), "logs/run")
