@@ -47,6 +47,24 @@ def journal_of(root: str) -> str:
     return f"journal_{root.removeprefix('run_')}"
 
 
+def journal_root(stream: str) -> str | None:
+    """The tree whose journal a stream is, if it is one."""
+    return f"run_{stream.removeprefix('journal_')}" if stream.startswith("journal_") else None
+
+
+def owner_of(record: Standalone | Metric | LogFile | Artifact) -> tuple[str, str]:
+    """The owner's id and the name under which `list_named` shows a record."""
+    match record:
+        case Workspace():
+            return "", record.name
+        case Cluster() | Experiment():
+            return record.workspace, record.name
+        case Metric():
+            return record.run, record.name
+        case LogFile() | Artifact():
+            return record.run, record.path
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A piece of a stream: rows `[start, end)` as `data`.

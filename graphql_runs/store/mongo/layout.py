@@ -17,7 +17,7 @@ from graphql_runs.model.run import Run
 from graphql_runs.store import documents
 from graphql_runs.store.fields import ATTRIBUTES, attributes, number_of, stored
 from graphql_runs.store.mongo.operations import Document, Index, Query
-from graphql_runs.store.port import R, Standalone, TreeRecord, journal_of
+from graphql_runs.store.port import R, Standalone, TreeRecord, journal_of, journal_root, owner_of
 
 COLLECTIONS: dict[type, str] = {
     Workspace: "workspace",
@@ -116,19 +116,6 @@ INDEXES: dict[str, tuple[Index, ...]] = {
 }
 
 
-def owner_of(record: Standalone | Metric | LogFile | Artifact) -> tuple[str, str]:
-    """The owner's id and the name under which `list_named` shows a record."""
-    match record:
-        case Workspace():
-            return "", record.name
-        case Cluster() | Experiment():
-            return record.workspace, record.name
-        case Metric():
-            return record.run, record.name
-        case LogFile() | Artifact():
-            return record.run, record.path
-
-
 def standalone_document(record: Standalone) -> Document:
     """The document of a workspace, cluster or experiment; `token` tells who wrote it."""
     owner, name = owner_of(record)
@@ -207,11 +194,6 @@ def position_key(root: str, writer: str) -> str:
 def hint_key(workspace: str, run: str) -> str:
     """The id of a run's newest hint."""
     return f"{workspace}/{run}"
-
-
-def journal_root(stream: str) -> str | None:
-    """The tree whose journal a stream is, if it is one."""
-    return f"run_{stream.removeprefix(JOURNAL)}" if stream.startswith(JOURNAL) else None
 
 
 def check_names(root: str, streams: Iterable[str]) -> None:

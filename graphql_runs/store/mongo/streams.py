@@ -11,9 +11,9 @@ from graphql_runs.model.errors import StoreUnavailable
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.head import Head
 from graphql_runs.store.mongo.heads import Heads
-from graphql_runs.store.mongo.layout import JOURNAL, LIVE, item_key, journal_root
+from graphql_runs.store.mongo.layout import JOURNAL, LIVE, item_key
 from graphql_runs.store.mongo.operations import Document
-from graphql_runs.store.port import Extent, Item, journal_of
+from graphql_runs.store.port import Extent, Item, journal_of, journal_root
 
 _LOOKS = 5
 """A hole that is still there after so many looks is one."""

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncGenerator
 
 from graphql_runs.model.errors import RunsError, StoreUnavailable
+from graphql_runs.store.listener import Listener
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.heads import Heads
 from graphql_runs.store.mongo.hints import UNSAID, Hints
@@ -38,30 +39,6 @@ _APPLIED: list[Query] = [
 ]
 
 
-class _Listener:
-    """What one iterator has not been given yet: one set of trees, whatever number of commits it stands for."""
-
-    def __init__(self) -> None:
-        self.ready = asyncio.Event()
-        self.closed = False
-        # What happened before it listened is the first thing it is told.
-        self.roots: set[str] | None = None
-        self.ready.set()
-
-    def add(self, roots: frozenset[str] | None) -> None:
-        if not self.ready.is_set():
-            self.roots = set()
-        if roots is None:
-            self.roots = None
-        elif self.roots is not None:
-            self.roots |= roots
-        self.ready.set()
-
-    def take(self) -> Wake:
-        self.ready.clear()
-        return Wake(None if self.roots is None else frozenset(self.roots))
-
-
 class Wakes:
     """All iterators of one opened store; lives on the event loop."""
 
@@ -73,7 +50,7 @@ class Wakes:
         self._hints = hints
         self._stream = stream
         self._poll_seconds = poll_seconds
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[Listener] = set()
         self._watching: asyncio.Task[None] | None = None
         self._own: dict[str, int] = {}
         self._closed = False
@@ -82,7 +59,7 @@ class Wakes:
         """Wakes until the store closes. Raises StoreUnavailable when it is closed."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        listener = _Listener()
+        listener = Listener()
         self._listeners.add(listener)
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch())

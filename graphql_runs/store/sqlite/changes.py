@@ -12,11 +12,11 @@ import orjson
 from graphql_runs.model.change import Hint
 from graphql_runs.model.errors import Conflict, InvalidInput
 from graphql_runs.model.filter import Bag
-from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
+from graphql_runs.model.records import Artifact, LogFile, Metric
 from graphql_runs.model.run import Run
 from graphql_runs.store import documents
 from graphql_runs.store.fields import ATTRIBUTES, attributes, number_of
-from graphql_runs.store.port import Batch, Item, Position, Purge, Standalone, TreeRecord, journal_of
+from graphql_runs.store.port import Batch, Item, Position, Purge, Standalone, TreeRecord, journal_of, owner_of
 from graphql_runs.store.sqlite import removal
 from graphql_runs.store.sqlite.connection import first_row, number, rows
 from graphql_runs.store.sqlite.schema import TABLES
@@ -41,24 +41,6 @@ _POSITION = """INSERT INTO position VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
 _HINT = """INSERT INTO hint(workspace, run, n, root, at)
   VALUES (?1, ?2, (SELECT coalesce(max(n), 0) + 1 FROM hint WHERE workspace = ?1), ?3, ?4)
   ON CONFLICT DO UPDATE SET n = excluded.n, root = excluded.root, at = excluded.at"""
-
-
-def owner_of(record: Standalone | Metric | LogFile | Artifact) -> tuple[str, str]:
-    """The owner's id and the name under which `list_named` shows a record."""
-    match record:
-        case Workspace():
-            return "", record.name
-        case Cluster() | Experiment():
-            return record.workspace, record.name
-        case Metric():
-            return record.run, record.name
-        case LogFile() | Artifact():
-            return record.run, record.path
-
-
-def journal_root(stream: str) -> str | None:
-    """The tree whose journal a stream is, if it is one."""
-    return f"run_{stream.removeprefix('journal_')}" if stream.startswith("journal_") else None
 
 
 class Changes:

@@ -14,8 +14,8 @@ from pathlib import Path
 import apsw
 
 from graphql_runs.model.errors import StoreUnavailable
-from graphql_runs.store.port import Wake
-from graphql_runs.store.sqlite.changes import journal_root
+from graphql_runs.store.listener import Listener
+from graphql_runs.store.port import Wake, journal_root
 from graphql_runs.store.sqlite.connection import connect, number, rows, translated
 
 log = logging.getLogger(__name__)
@@ -29,30 +29,6 @@ _TOUCHED = """SELECT term.text FROM (SELECT DISTINCT stream FROM item WHERE key 
   JOIN stream ON stream.key = new.stream JOIN term ON term.key = stream.term WHERE term.text GLOB 'journal_*'"""
 
 
-class _Listener:
-    """What one iterator has not been given yet: one set of trees, whatever number of commits it stands for."""
-
-    def __init__(self) -> None:
-        self.ready = asyncio.Event()
-        self.closed = False
-        # What happened before it listened is the first thing it is told.
-        self.roots: set[str] | None = None
-        self.ready.set()
-
-    def add(self, roots: frozenset[str] | None) -> None:
-        if not self.ready.is_set():
-            self.roots = set()
-        if roots is None:
-            self.roots = None
-        elif self.roots is not None:
-            self.roots |= roots
-        self.ready.set()
-
-    def take(self) -> Wake:
-        self.ready.clear()
-        return Wake(None if self.roots is None else frozenset(self.roots))
-
-
 class Wakes:
     """All iterators of one opened store; lives on the event loop."""
 
@@ -60,7 +36,7 @@ class Wakes:
         self._path = path
         self._poll_seconds = poll_seconds
         self._loop = asyncio.get_running_loop()
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[Listener] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._db: apsw.Connection | None = None
         self._closed = False
@@ -71,7 +47,7 @@ class Wakes:
         """Wakes until the store closes. Raises StoreUnavailable when the file cannot be watched."""
         if self._closed:
             raise StoreUnavailable(f"the store {self._path} is closed")
-        listener = _Listener()
+        listener = Listener()
         if not self._listeners:
             with translated(self._path):
                 self._start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,9 @@ from tests.docs.pages import blocks
 from tests.server.local import local
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on the path")
+@pytest.mark.skipif(
+    shutil.which("curl") is None and os.environ.get("CI") != "true", reason="curl is not on the path"
+)
 async def test_the_commands_of_the_page_work(tmp_path: Path) -> None:
     [code] = [one.code for one in blocks("bash") if one.page == Path("docs/push.md") and "jsonl" in one.code]
     (tmp_path / "metrics.jsonl").write_text('{"step": 3, "loss": 0.25}\n')
