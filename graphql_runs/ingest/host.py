@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ValidationError
 
 from graphql_runs.ingest.api import IDLE_SECONDS, Ingester, Limits
-from graphql_runs.ingest.jobs import Shared
-from graphql_runs.ingest.plugins import Plugins, load_plugins, report_of
+from graphql_runs.ingest.jobs import Owners, Shared
+from graphql_runs.ingest.plugins import RESERVED, Plugins, load_plugins, report_of
+from graphql_runs.ingest.remote import Remote
+from graphql_runs.ingest.remote_source import Asked, RemoteConfig, RemoteSource
 from graphql_runs.ingest.report import reports_of
 from graphql_runs.ingest.source import Source, SourceConfig
 from graphql_runs.ingest.work import Work
 from graphql_runs.ingest.writer import Records
 from graphql_runs.model.source import PluginReport, SourceReport, SourceState
 
-__all__ = ["Host", "SourceConfig", "load_plugins"]
+__all__ = ["Host", "RemoteConfig", "SourceConfig", "load_plugins"]
 
 log = logging.getLogger(__name__)
 
@@ -37,48 +38,67 @@ class Host:
         self,
         records: Records,
         plugins: Sequence[Ingester],
-        sources: Sequence[SourceConfig],
+        sources: Sequence[SourceConfig | RemoteConfig],
         limits: Limits = _DEFAULT,
         *,
+        remotes: Sequence[Remote] = (),
         poll_seconds: float = 2.0,
         idle_seconds: float = IDLE_SECONDS,
         final: bool = False,
     ) -> None:
-        """`final`: what is there is read once, by `ingest.once`, and nobody waits for files to grow."""
+        """`remotes` are those of `plugins` if `load_plugins` gave them. `final`: what is there is read once, by
+        `ingest.once`, and nobody waits for it to grow."""
         self._records = records
         self._usable = sorted(plugins, key=lambda plugin: (-plugin.precedence, plugin.name))
-        self._reports = plugins.reports if isinstance(plugins, Plugins) else tuple(map(report_of, plugins))
-        self._configs = sources
+        self._remotes = plugins.remotes if isinstance(plugins, Plugins) else remotes
+        self._reports = (
+            plugins.reports
+            if isinstance(plugins, Plugins)
+            else (*map(report_of, plugins), *map(report_of, remotes))
+        )
         self._limits = limits
         self._poll_seconds = poll_seconds
         self._idle_seconds = idle_seconds
         self._final = final
-        self._sources: list[Source] = []
+        self._sources: list[Source | RemoteSource] = []
         self._wrong: list[SourceReport] = []
         self._shared: Shared | None = None
         self._closed = False
+        self._folders = [(one, self._allowed(one)) for one in sources if isinstance(one, SourceConfig)]
+        self._addresses = [
+            (one, found)
+            for one in sources
+            if isinstance(one, RemoteConfig) and (found := self._remote(one)) is not None
+        ]
 
     @property
     def plugins(self) -> Sequence[PluginReport]:
         """What is installed, and whether it can be used."""
         return self._reports
 
+    @property
+    def wrong(self) -> Sequence[SourceReport]:
+        """What cannot be read as it is configured: names of plugins that are not there, wrong settings, unknown addresses."""
+        return self._wrong
+
     async def start(self) -> None:
         """Begin to follow; returns at once."""
+        count = len(self._folders) + len(self._addresses)
         shared = Shared(
             records=self._records,
             work=Work(_WORKERS),
             readers=ThreadPoolExecutor(_READERS, "ingest-read"),
-            lookers=ThreadPoolExecutor(min(_LOOKERS, len(self._configs) + 1), "ingest-look"),
+            lookers=ThreadPoolExecutor(min(_LOOKERS, count + 1), "ingest-look"),
             idle_seconds=self._idle_seconds,
-            owners={},
+            owners=Owners(),
             final=self._final,
         )
         self._shared = shared
         shared.work.start()
-        for config in self._configs:
-            plugins = self._allowed(config)
+        for config, plugins in self._folders:
             self._sources.append(Source(config, plugins, shared, self._limits, self._poll_seconds))
+        for address, asked in self._addresses:
+            self._sources.append(RemoteSource(address, asked, shared, self._limits))
         for source in self._sources:
             source.start()
 
@@ -91,7 +111,7 @@ class Host:
         self._closed = True
         shared.work.stopping = True
         for source in self._sources:
-            source.follower.stop()
+            source.stop()
         await shared.work.close(_CLOSE_SECONDS)
         for source in self._sources:
             await source.close(_CLOSE_SECONDS / 4)
@@ -99,7 +119,7 @@ class Host:
         shared.lookers.shutdown(wait=False, cancel_futures=True)
 
     @property
-    def sources(self) -> Sequence[Source]:
+    def sources(self) -> Sequence[Source | RemoteSource]:
         """What is followed, from `start` on."""
         return self._sources
 
@@ -115,28 +135,64 @@ class Host:
         names = list(known) if config.plugins is None else [name for name in known if name in config.plugins]
         allowed: dict[str, tuple[Ingester, BaseModel]] = {}
         for name in names:
-            try:
-                allowed[name] = (known[name], known[name].config(**config.config.get(name, {})))
-            except ValidationError as error:
-                reasons = "; ".join(
-                    f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
-                )
-                self._refuse(config, name, f"its settings are wrong: {reasons}")
+            plugin = known[name]
+            settings = self._settings(config, name, plugin.config, config.config.get(name, {}))
+            if settings is not None:
+                allowed[name] = (plugin, settings)
         for name in {*(config.plugins or ()), *config.config} - known.keys():
             self._refuse(config, name, "no plugin of this name can be used")
         return allowed
 
-    def _refuse(self, config: SourceConfig, plugin: str, reason: str) -> None:
+    def _remote(self, config: RemoteConfig) -> Asked | None:
+        """The plugin that takes an address, connected."""
+        scheme = config.address.partition(":")[0]
+        for remote in self._remotes:
+            if scheme in remote.schemes:
+                for name in config.config.keys() - {remote.name}:
+                    self._refuse(
+                        config, name, f"settings for another plugin than {remote.name}, which is asked here"
+                    )
+                settings = self._settings(
+                    config, remote.name, remote.config, config.config.get(remote.name, {})
+                )
+                return None if settings is None else self._connected(remote, config, settings)
+        known = sorted(scheme for remote in self._remotes for scheme in remote.schemes)
+        self._refuse(
+            config, RESERVED, f"no plugin takes addresses of {scheme}:, only of {', '.join(known) or 'none'}"
+        )
+        return None
+
+    def _connected(self, remote: Remote, config: RemoteConfig, settings: BaseModel) -> Asked | None:
+        try:
+            return Asked(
+                remote, settings, remote.connect(config.address, config.name, settings, self._limits)
+            )
+        except ValueError as error:
+            self._refuse(config, remote.name, str(error))
+            return None
+
+    def _settings(
+        self,
+        config: SourceConfig | RemoteConfig,
+        plugin: str,
+        model: type[BaseModel],
+        given: Mapping[str, object],
+    ) -> BaseModel | None:
+        try:
+            return model(**given)
+        except ValidationError as error:
+            reasons = "; ".join(
+                f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
+            )
+            self._refuse(config, plugin, f"its settings are wrong: {reasons}")
+            return None
+
+    def _refuse(self, config: SourceConfig | RemoteConfig, plugin: str, reason: str) -> None:
         log.error(
-            "a plugin does not read a source: plugin %s, source %s, reason %s", plugin, config.path, reason
+            "a plugin does not read a source: plugin %s, source %s, reason %s", plugin, config.uri, reason
         )
         self._wrong.append(
             SourceReport(
-                os.fspath(config.path),
-                config.name,
-                config.workspace,
-                plugin,
-                SourceState.FAILED,
-                f"{plugin}: {reason}",
+                config.uri, config.name, config.workspace, plugin, SourceState.FAILED, f"{plugin}: {reason}"
             )
         )

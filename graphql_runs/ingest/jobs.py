@@ -24,17 +24,36 @@ _SETTLE_SECONDS = 1.0
 _RETRY_SECONDS = 2.0
 
 
+class Owners:
+    """From where each thing is read: only one job of the server may write under one name."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, str, str], tuple[object, str]] = {}
+
+    def take(self, owner: object, workspace: str, root: str | None, writer: str, place: str) -> str | None:
+        """Let a source write what it reads at a place. Gives the place of another source that does so already, which keeps it."""
+        if root is None:
+            return None
+        holder, held = self._taken.setdefault((workspace, root, writer), (owner, place))
+        return None if holder is owner else held
+
+    def leave(self, owner: object, workspace: str, root: str | None, writer: str) -> None:
+        """Let others have it, if it is the source's."""
+        key = (workspace, root or "", writer)
+        if self._taken.get(key, (None, ""))[0] is owner:
+            del self._taken[key]
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all sources of a host share. `owners` says from which source and path something is read, by workspace, root run
-    and writer."""
+    """What all sources of a host share."""
 
     records: Records
     work: Work
     readers: Executor
     lookers: Executor
     idle_seconds: float
-    owners: dict[tuple[str, str, str], tuple[object, str]]
+    owners: Owners
     final: bool = False
     """What is there is read once; nobody waits for more."""
 

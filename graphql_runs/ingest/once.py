@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from graphql_runs.ingest.host import Host
 from graphql_runs.ingest.jobs import ReadJob
 from graphql_runs.ingest.reader import Outcome
+from graphql_runs.ingest.remote_source import RemoteSource
 from graphql_runs.ingest.report import reports_of
 from graphql_runs.ingest.source import Source
 from graphql_runs.model.source import SkippedInput, SourceReport
@@ -23,7 +23,8 @@ _BROKEN = frozenset({Outcome.FAILED, Outcome.BROKEN})
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far reading has come: files read of those found so far that are read at all, and what was new in them."""
+    """How far reading has come: files read of those found so far that are read at all, and what was new in them. What is
+    read without files (a run of a tracking server) counts as one."""
 
     files: int = 0
     total: int = 0
@@ -65,7 +66,7 @@ async def read_once(host: Host, told: Told, *, patience: float = 30.0) -> Loaded
     await host.start()
     try:
         await _until_read(host, told, patience)
-        for source in host.sources:
+        for source in _folders(host):
             for run in source.runs.values():
                 await run.finish()
         told(_progress(host))
@@ -83,21 +84,22 @@ async def _until_read(host: Host, told: Told, patience: float) -> None:
             told(now)
             last, since = now, began
         left = [job for job in _jobs(host) if not job.caught_up]
-        if all(source.chosen for source in host.sources):
-            if not left:
-                return
-            stuck = all(job.reader.outcome is Outcome.LATER for job in left)
-            if stuck and time.monotonic() - since > patience:
-                return
-            if not stuck:
-                since = time.monotonic()
+        if not left and all(source.chosen for source in host.sources):
+            return
+        if not (
+            all(job.reader.outcome is Outcome.LATER for job in left)
+            and all(source.chosen or source.error is not None for source in host.sources)
+        ):
+            since = time.monotonic()
+        elif time.monotonic() - since > patience:
+            return
         await asyncio.sleep(max(_LOOK_SECONDS, _SPARING * (time.monotonic() - began)))
 
 
 def _progress(host: Host) -> Progress:
     files = total = points = lines = 0
     for job in _jobs(host):
-        count = len(job.reader.unit.files)
+        count = len(job.reader.unit.files) or 1
         total += count
         files += count if job.caught_up else 0
         new = _new(job)
@@ -116,7 +118,7 @@ def _loaded(host: Host) -> Loaded:
     ]
     return Loaded(
         runs=len({(source.config.workspace, run) for source in host.sources for run in _runs(source)}),
-        files=progress.total,
+        files=sum(len(job.reader.unit.files) for job in _jobs(host)),
         points=progress.points,
         lines=progress.lines,
         known=(
@@ -125,9 +127,7 @@ def _loaded(host: Host) -> Loaded:
         ),
         skipped=skipped,
         unlisted=sum(report.skipped_total for report in reports) - len(skipped),
-        unread=[
-            os.fspath(source.follower.folder / path) for source in host.sources for path in source.unread
-        ],
+        unread=[path for source in _folders(host) for path in source.unread],
         failures=[
             *(f"plugin {plugin.name}: {plugin.error}" for plugin in host.plugins if plugin.error is not None),
             *(failure for source in host.sources for failure in _failures(source)),
@@ -135,30 +135,44 @@ def _loaded(host: Host) -> Loaded:
     )
 
 
-def _failures(source: Source) -> Iterator[str]:
+def _failures(source: Source | RemoteSource) -> Iterator[str]:
     name = source.config.name
-    if source.follower.error is not None:
-        yield source.follower.error
-    for plugin, share in source.shares.items():
-        if share.error is not None:
-            yield f"{name}: {plugin}: {share.error}"
-        for clash in source.clashes.get(plugin, ()):
-            yield f"{name}: {plugin}: {clash}"
+    if source.error is not None:
+        yield f"{source.config.uri}: {source.error}" if isinstance(source, RemoteSource) else source.error
+    for plugin, trouble in _troubles(source):
+        yield f"{name}: {plugin}: {trouble}"
     for job in source.jobs.values():
         reader = job.reader
         if reader.outcome in _BROKEN or not job.caught_up:
             yield f"{name}: {reader.plugin.name}: {reader.error}"
-    for run in source.runs.values():
-        if run.error is not None:
-            yield f"{name}: {run.run.run.path}: {run.error}"
+    if isinstance(source, Source):
+        for run in source.runs.values():
+            if run.error is not None:
+                yield f"{name}: {run.run.run.path}: {run.error}"
 
 
-def _runs(source: Source) -> Iterator[str]:
+def _troubles(source: Source | RemoteSource) -> Iterator[tuple[str, str]]:
+    """What keeps plugins from reading: the plugin's name and what it is."""
+    if isinstance(source, RemoteSource):
+        yield from ((source.plugin.name, clash) for clash in source.clashes)
+        return
+    for plugin, share in source.shares.items():
+        if share.error is not None:
+            yield plugin, share.error
+        yield from ((plugin, clash) for clash in source.clashes.get(plugin, ()))
+
+
+def _runs(source: Source | RemoteSource) -> Iterator[str]:
     for job in source.jobs.values():
         if job.reader.unit.run is not None:
             yield job.reader.unit.run.run_id
-    for share in source.shares.values():
-        yield from (run.run_id for run in share.runs)
+    if isinstance(source, Source):
+        for share in source.shares.values():
+            yield from (run.run_id for run in share.runs)
+
+
+def _folders(host: Host) -> Iterator[Source]:
+    return (source for source in host.sources if isinstance(source, Source))
 
 
 def _place(report: SourceReport, path: str) -> str:

@@ -3,63 +3,65 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import overload
+from typing import Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 
 from graphql_runs.ingest.api import GROUP, Ingester, Stability
 from graphql_runs.ingest.receiver import RECEIVERS, Receiver
+from graphql_runs.ingest.remote import REMOTES, Remote
 from graphql_runs.model.source import PluginReport
 
 log = logging.getLogger(__name__)
+T = TypeVar("T", Ingester, Remote, Receiver)
 
 RESERVED = "folder"
 """The name under which the host itself speaks of a source."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An entry point and what came of it: `ingester` is None when `report.error` is set."""
+class Found(Generic[T]):
+    """An entry point and what came of it: `plugin` is None when `report.error` is set."""
 
     report: PluginReport
-    ingester: Ingester | None = None
+    plugin: T | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundReceiver:
-    """The entry point of a receiver and what came of it: `receiver` is None when `report.error` is set."""
-
-    report: PluginReport
-    receiver: Receiver | None = None
-
-
-def find_plugins(allowed: Collection[str] | None = None) -> list[Found]:
-    """Load every installed plugin, or those named, by the order in which they choose their files. Imports them, so call it
+def find_plugins(allowed: Collection[str] | None = None) -> list[Found[Ingester]]:
+    """Load every installed ingester, or those named, by the order in which they choose their files. Imports them, so call it
     late. A name that is not installed is reported like a plugin that does not load."""
     points = {point.name: point for point in entry_points(group=GROUP)}
-    spoken_to = {point.name for point in entry_points(group=RECEIVERS)} - points.keys()
+    others = {point.name for group in (RECEIVERS, REMOTES) for point in entry_points(group=group)}
     names = sorted(points) if allowed is None else list(dict.fromkeys(allowed))
-    names = [name for name in names if name not in spoken_to]
-    found = [_load(points[name]) if name in points else _missing(name) for name in names]
-    return sorted(found, key=lambda one: -one.ingester.precedence if one.ingester else 1)
+    found: list[Found[Ingester]] = [
+        _load(points[name], _no_ingester) if name in points else _missing(name)
+        for name in names
+        if name in points or name not in others
+    ]
+    return sorted(found, key=lambda one: -one.plugin.precedence if one.plugin else 1)
 
 
-def find_receivers(allowed: Collection[str] | None = None) -> list[FoundReceiver]:
+def find_receivers(allowed: Collection[str] | None = None) -> list[Found[Receiver]]:
     """Load the receivers of every installed plugin, or of those named."""
-    points = sorted(entry_points(group=RECEIVERS), key=lambda point: point.name)
-    return [_load_receiver(point) for point in points if allowed is None or point.name in allowed]
+    return [_load(point, _no_receiver) for point in _points(RECEIVERS, allowed)]
+
+
+def find_remotes(allowed: Collection[str] | None = None) -> list[Found[Remote]]:
+    """Load what every installed plugin, or those named, has for sources that are addresses."""
+    return [_load(point, _no_remote) for point in _points(REMOTES, allowed)]
 
 
 class Plugins(Sequence[Ingester]):
-    """The plugins that can be used, by precedence; `reports` has those that cannot, too."""
+    """The ingesters that can be used, by precedence, and the `remotes`; `reports` has those that cannot, too."""
 
-    def __init__(self, found: Iterable[Found]) -> None:
-        known = list(found)
-        self._usable = tuple(one.ingester for one in known if one.ingester is not None)
-        self.reports = tuple(one.report for one in known)
+    def __init__(self, found: Iterable[Found[Ingester]], remotes: Iterable[Found[Remote]] = ()) -> None:
+        ingesters, others = list(found), list(remotes)
+        self._usable = tuple(one.plugin for one in ingesters if one.plugin is not None)
+        self.remotes = tuple(one.plugin for one in others if one.plugin is not None)
+        self.reports = (*(one.report for one in ingesters), *(one.report for one in others))
 
     @overload
     def __getitem__(self, index: int) -> Ingester: ...
@@ -73,8 +75,8 @@ class Plugins(Sequence[Ingester]):
 
 
 def load_plugins(allowed: Collection[str] | None = None) -> Plugins:
-    """`find_plugins` for a host. Those that cannot be used are logged."""
-    plugins = Plugins(find_plugins(allowed))
+    """`find_plugins` and `find_remotes` for a host. Those that cannot be used are logged."""
+    plugins = Plugins(find_plugins(allowed), find_remotes(allowed))
     for report in plugins.reports:
         if report.error is not None:
             log.error(
@@ -86,64 +88,73 @@ def load_plugins(allowed: Collection[str] | None = None) -> Plugins:
     return plugins
 
 
-def report_of(ingester: Ingester) -> PluginReport:
+def report_of(plugin: Ingester | Remote) -> PluginReport:
     """What there is to say of a plugin that was handed over without its package."""
-    return PluginReport(ingester.name, "", "", ingester.description, str(ingester.stability))
+    return PluginReport(plugin.name, "", "", plugin.description, str(plugin.stability))
 
 
-def _load(point: EntryPoint) -> Found:
+def _points(group: str, allowed: Collection[str] | None) -> list[EntryPoint]:
+    points = sorted(entry_points(group=group), key=lambda point: point.name)
+    return [point for point in points if allowed is None or point.name in allowed]
+
+
+def _load(point: EntryPoint, problem_of: Callable[[object], str | None]) -> Found[Any]:
     package = point.dist.name if point.dist else point.module
     version = point.dist.version if point.dist else "unknown"
+    plugin: Any = None
     try:
-        ingester = point.load()
-        problem = _problem(point.name, ingester)
+        plugin = point.load()
+        problem = problem_of(plugin) or _misnamed(point.name, plugin.name)
     except Exception as error:
         # Whatever a foreign package does at import must not stop the server.
         log.debug("a plugin does not load: plugin %s", point.name, exc_info=True)
         problem = f"{type(error).__name__}: {error}"
-        ingester = None
     if problem is not None:
         return Found(PluginReport(point.name, package, version, error=problem))
-    return Found(
-        PluginReport(point.name, package, version, ingester.description, str(ingester.stability)), ingester
-    )
+    report = PluginReport(point.name, package, version, plugin.description, str(plugin.stability))
+    return Found(report, plugin)
 
 
-def _load_receiver(point: EntryPoint) -> FoundReceiver:
-    package = point.dist.name if point.dist else point.module
-    version = point.dist.version if point.dist else "unknown"
-    try:
-        receiver: Receiver = point.load()
-        report = PluginReport(
-            receiver.name, package, version, receiver.description, str(Stability(receiver.stability))
-        )
-        return FoundReceiver(report, receiver)
-    except Exception as error:
-        # Whatever a foreign package does at import must not stop the server.
-        log.debug("a receiver does not load: plugin %s", point.name, exc_info=True)
-        return FoundReceiver(
-            PluginReport(point.name, package, version, error=f"{type(error).__name__}: {error}")
-        )
+_USUAL = {"name": (str,), "description": (str,), "stability": (Stability,)}
 
 
-def _problem(name: str, ingester: object) -> str | None:
-    """What keeps an object from being a plugin, or None."""
-    kinds = {"name": str, "description": str, "stability": Stability, "precedence": int}
-    for attribute, kind in kinds.items():
-        value = getattr(ingester, attribute, None)
-        if not isinstance(value, kind):
-            return f"{attribute} is not a {kind.__name__}: {value!r}"
-    for method in ("runs", "units", "read"):
-        if not callable(getattr(ingester, method, None)):
+def _no_ingester(plugin: object) -> str | None:
+    """What keeps an object from being one, or None."""
+    return _lacks(plugin, {"precedence": (int,)}, ("runs", "units", "read")) or _no_config(plugin)
+
+
+def _no_receiver(plugin: object) -> str | None:
+    return _lacks(plugin, {}, ("routes",))
+
+
+def _no_remote(plugin: object) -> str | None:
+    attributes = {"poll_seconds": (float, int), "schemes": (tuple, list)}
+    return _lacks(plugin, attributes, ("connect",)) or _no_config(plugin)
+
+
+def _lacks(plugin: object, more: Mapping[str, tuple[type, ...]], methods: Sequence[str]) -> str | None:
+    for attribute, kinds in {**_USUAL, **more}.items():
+        value = getattr(plugin, attribute, None)
+        if not isinstance(value, kinds):
+            return f"{attribute} is not a {kinds[0].__name__}: {value!r}"
+    for method in methods:
+        if not callable(getattr(plugin, method, None)):
             return f"it has no method {method}"
-    config = getattr(ingester, "config", None)
+    return None
+
+
+def _no_config(plugin: object) -> str | None:
+    config = getattr(plugin, "config", None)
     if not (isinstance(config, type) and issubclass(config, BaseModel)):
         return "config is not a pydantic model"
-    own = getattr(ingester, "name", None)
+    return None
+
+
+def _misnamed(name: str, own: str) -> str | None:
     if own != name:
         return f"its name is {own!r}, its entry point's {name!r}"
     return f"the name {RESERVED!r} is the host's own" if own == RESERVED else None
 
 
-def _missing(name: str) -> Found:
+def _missing(name: str) -> Found[Ingester]:
     return Found(PluginReport(name, "", "", error="it is not installed"))

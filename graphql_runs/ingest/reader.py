@@ -14,7 +14,7 @@ from enum import Enum
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from graphql_runs.ingest.api import Context, Delivery, Ingester, Unit, Unreadable
+from graphql_runs.ingest.api import Context, Delivery, Unit, Unreadable
 from graphql_runs.ingest.writer import PERMANENT, Gone, Overtaken, Passing, Records, Refusal, Refused, Writer
 from graphql_runs.model.errors import RunsError
 from graphql_runs.model.operation import (
@@ -114,12 +114,25 @@ class Counts:
                 self.ended = operation.status.terminal
 
 
+class Reads(Protocol):
+    """What a reader wants of a plugin."""
+
+    @property
+    def name(self) -> str:
+        """The plugin's."""
+        ...
+
+    def read(
+        self, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
+    ) -> Iterator[Delivery]:
+        """As `Ingester.read`."""
+        ...
+
+
 class Reader:
     """A unit with its writer. Passes never overlap; `unit` and `context` may be replaced between them."""
 
-    def __init__(
-        self, plugin: Ingester, unit: Unit, context: Context, records: Records, workspace: str
-    ) -> None:
+    def __init__(self, plugin: Reads, unit: Unit, context: Context, records: Records, workspace: str) -> None:
         self.plugin = plugin
         self.unit = unit
         self.context = context
@@ -300,7 +313,7 @@ class _Deliveries:
     """A plugin's deliveries, taken one by one in worker threads."""
 
     def __init__(
-        self, plugin: Ingester, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
+        self, plugin: Reads, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
     ) -> None:
         self._start = partial(plugin.read, unit, checkpoint, context)
         self._iterator: Iterator[Delivery] | None = None

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphql_runs.ingest.api import Skipped
 from graphql_runs.ingest.jobs import ReadJob
-from graphql_runs.ingest.plan import Share
 from graphql_runs.ingest.plugins import RESERVED
 from graphql_runs.ingest.reader import Outcome
-from graphql_runs.ingest.source import Source
+from graphql_runs.ingest.remote_source import RemoteConfig, RemoteSource
+from graphql_runs.ingest.source import Source, SourceConfig
 from graphql_runs.model.source import SkippedInput, SourceReport, SourceState
+from graphql_runs.model.time import Micros
 
 _NEWEST = 50
 
 
-def reports_of(source: Source, *, stopped: bool, newest: int | None = _NEWEST) -> list[SourceReport]:
-    """The reports of one source, the source itself first, with so many of the skipped inputs (None: all that are remembered)."""
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What a plugin chose to read at some time: the runs it claims, why it could not choose, what it or the host left out."""
+
+    plugin: str
+    at: Micros
+    runs: frozenset[str] = frozenset()
+    error: str | None = None
+    skipped: Sequence[Skipped] = ()
+    clashes: Sequence[str] = ()
+
+
+def reports_of(
+    source: Source | RemoteSource, *, stopped: bool, newest: int | None = _NEWEST
+) -> list[SourceReport]:
+    """The reports of one source, that of a folder itself first, with so many of the skipped inputs (None: all that are
+    remembered)."""
+    reports = [_of_remote(source, newest)] if isinstance(source, RemoteSource) else _of_source(source, newest)
+    if stopped:
+        return [replace(report, state=SourceState.STOPPED) for report in reports]
+    return reports
+
+
+def _of_source(source: Source, newest: int | None) -> list[SourceReport]:
     jobs: dict[str, list[ReadJob]] = {name: [] for name in source.shares}
     for (name, _, _), job in source.jobs.items():
         jobs[name].append(job)
@@ -26,14 +48,31 @@ def reports_of(source: Source, *, stopped: bool, newest: int | None = _NEWEST) -
     for name, share in source.shares.items():
         clashes = source.clashes.get(name, [])
         if jobs[name] or share.error is not None or share.skipped or clashes:
-            reports.append(_of_plugin(source, share, jobs[name], clashes, newest))
-    if stopped:
-        return [replace(report, state=SourceState.STOPPED) for report in reports]
+            runs = frozenset(run.run_id for run in share.runs)
+            choice = _Choice(name, source.planned_at, runs, share.error, share.skipped, clashes)
+            reports.append(_of_plugin(source.config, choice, jobs[name], newest))
     return reports
 
 
+def _of_remote(source: RemoteSource, newest: int | None) -> SourceReport:
+    choice = _Choice(
+        source.plugin.name,
+        source.looked_at,
+        error=source.error,
+        skipped=source.skipped,
+        clashes=source.clashes,
+    )
+    report = _of_plugin(source.config, choice, list(source.jobs.values()), newest)
+    report = replace(report, last_read_at=max(report.last_read_at or 0, source.looked_at) or None)
+    if source.error is not None and source.passing:
+        return replace(report, state=SourceState.RETRYING)
+    if source.error is None and source.looked_at == 0:
+        return replace(report, state=SourceState.STARTING)
+    return report
+
+
 def _of_folder(source: Source, newest: int | None) -> SourceReport:
-    walked, error = source.follower.walked, source.follower.error
+    walked, error = source.follower.walked, source.error
     if error is not None:
         state = SourceState.FAILED
     elif walked is None:
@@ -47,7 +86,7 @@ def _of_folder(source: Source, newest: int | None) -> SourceReport:
     troubles = [f"{run.run.run.path}: {run.error}" for run in source.runs.values() if run.error]
     unlisted = walked.problem_count - len(walked.problems) if walked else 0
     return SourceReport(
-        uri=os.fspath(source.config.path),
+        uri=source.config.uri,
         name=source.config.name,
         workspace=source.config.workspace,
         plugin=RESERVED,
@@ -62,7 +101,7 @@ def _of_folder(source: Source, newest: int | None) -> SourceReport:
 
 
 def _of_plugin(
-    source: Source, share: Share, jobs: Sequence[ReadJob], clashes: Sequence[str], newest: int | None
+    config: SourceConfig | RemoteConfig, choice: _Choice, jobs: Sequence[ReadJob], newest: int | None
 ) -> SourceReport:
     readers = [job.reader for job in jobs]
     failed = [
@@ -71,8 +110,8 @@ def _of_plugin(
         if reader.outcome in {Outcome.FAILED, Outcome.BROKEN} and reader.error
     ]
     waiting = [reader.error for reader in readers if reader.outcome is Outcome.LATER and reader.error]
-    errors = [*waiting, *failed, *clashes, *([share.error] if share.error else [])]
-    if share.error is not None or (len(failed) + len(clashes) > 0 and len(failed) == len(readers)):
+    errors = [*waiting, *failed, *choice.clashes, *([choice.error] if choice.error else [])]
+    if choice.error is not None or (len(failed) + len(choice.clashes) > 0 and len(failed) == len(readers)):
         state = SourceState.FAILED
     elif waiting:
         state = SourceState.RETRYING
@@ -81,15 +120,13 @@ def _of_plugin(
     else:
         state = SourceState.SCANNING
     skipped = sorted((one for reader in readers for one in reader.counts.recent), key=lambda one: one.at or 0)
-    skipped = _skipped(share.skipped, source.planned_at) + skipped
-    runs = {reader.unit.run.run_id for reader in readers if reader.unit.run} | {
-        run.run_id for run in share.runs
-    }
+    skipped = _skipped(choice.skipped, choice.at) + skipped
+    runs = choice.runs | {reader.unit.run.run_id for reader in readers if reader.unit.run}
     return SourceReport(
-        uri=os.fspath(source.config.path),
-        name=source.config.name,
-        workspace=source.config.workspace,
-        plugin=share.plugin.name,
+        uri=config.uri,
+        name=config.name,
+        workspace=config.workspace,
+        plugin=choice.plugin,
         state=state,
         last_error=errors[-1] if errors else None,
         last_read_at=max((reader.last_read_at for reader in readers if reader.last_read_at), default=None),
@@ -98,9 +135,9 @@ def _of_plugin(
         points=sum(reader.counts.points for reader in readers),
         lines=sum(reader.counts.lines for reader in readers),
         skipped=tuple(skipped if newest is None else skipped[-newest:]),
-        skipped_total=sum(reader.counts.skipped for reader in readers) + len(share.skipped),
+        skipped_total=sum(reader.counts.skipped for reader in readers) + len(choice.skipped),
     )
 
 
-def _skipped(found: Iterable[Skipped], at: int) -> list[SkippedInput]:
+def _skipped(found: Iterable[Skipped], at: Micros) -> list[SkippedInput]:
     return [SkippedInput(one.path, one.reason, one.line, at or None) for one in found]

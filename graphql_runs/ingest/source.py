@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,11 @@ class SourceConfig:
     config: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     exclude: Sequence[str] = ()
 
+    @property
+    def uri(self) -> str:
+        """The path as people are shown it."""
+        return os.fspath(self.path)
+
 
 class Source:
     """A source that is followed until `close`.
@@ -110,11 +116,16 @@ class Source:
         return self.follower.error is not None or (self.planned_at > 0 and not self._plan_wanted)
 
     @property
+    def error(self) -> str | None:
+        """Why the source cannot be looked at."""
+        return self.follower.error
+
+    @property
     def unread(self) -> list[str]:
-        """Files that no plugin takes or looks at, exit codes of runs apart."""
+        """Paths of files that no plugin takes or looks at, exit codes of runs apart."""
         exits = {str(run.run.run.path / EXIT_FILE) for run in self.runs.values()}
         return [
-            path
+            os.fspath(self.follower.folder / path)
             for path in self.follower.files
             if path not in self._takers
             and path not in exits
@@ -125,9 +136,13 @@ class Source:
         """Begin."""
         self._task = asyncio.create_task(self._follow())
 
+    def stop(self) -> None:
+        """Look no more."""
+        self.follower.stop()
+
     async def close(self, seconds: float) -> None:
         """Stop noticing changes; what is being read is the workers' affair."""
-        self.follower.stop()
+        self.stop()
         if self._task is not None:
             _, late = await asyncio.wait([self._task], timeout=seconds)
             for task in late:
@@ -339,20 +354,16 @@ class Source:
 
     def _own(self, root: str | None, writer: str, path: str) -> None:
         """Only one job of the server may write under one name. Raises _Clash."""
-        if root is None:
-            return
-        owner, where = self._shared.owners.setdefault((self.config.workspace, root, writer), (self, path))
-        if owner is not self:
-            assert isinstance(owner, Source)
+        place = os.fspath(self.config.path / path)
+        elsewhere = self._shared.owners.take(self, self.config.workspace, root, writer, place)
+        if elsewhere is not None:
             raise _Clash(
-                f"{path}: run {root!r} is read from {owner.config.path / where} already; if they are different runs, "
+                f"{path}: run {root!r} is read from {elsewhere} already; if they are different runs, "
                 "give one of the sources another name"
             )
 
     def _disown(self, root: str | None, writer: str) -> None:
-        key = (self.config.workspace, root or "", writer)
-        if self._shared.owners.get(key, (None, ""))[0] is self:
-            del self._shared.owners[key]
+        self._shared.owners.leave(self, self.config.workspace, root, writer)
 
 
 class _Clash(Exception):

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
 
 from graphql_runs.ingest.api import Limits as IngestLimits
-from graphql_runs.ingest.host import Host, SourceConfig, load_plugins
+from graphql_runs.ingest.host import Host, RemoteConfig, SourceConfig, load_plugins
 from graphql_runs.ingest.receiver import Desk
 from graphql_runs.live.hub import Hub
 from graphql_runs.model.errors import InvalidInput, RunsError
@@ -24,12 +24,13 @@ from graphql_runs.record.compaction import Compactor, Merging
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.recorder import Recorder
 from graphql_runs.record.retention import Keeping, Retention
+from graphql_runs.record.uniting import Uniting
 from graphql_runs.schema.build import build_schema
 from graphql_runs.schema.context import Context
 from graphql_runs.schema.limits import SchemaLimits
 from graphql_runs.schema.schema import RunsSchema
 from graphql_runs.schema.viewer import Viewer
-from graphql_runs.server.auth import Tokens, guarded
+from graphql_runs.server.auth import guarded, read_tokens
 from graphql_runs.server.documents import Documents, load_documents
 from graphql_runs.server.endpoint import Endpoint
 from graphql_runs.server.files import Files
@@ -52,26 +53,39 @@ class Rooms:
     hub: Hub
     compactor: Compactor
     retention: Retention
+    uniting: Uniting
     host: Host
 
 
-def build_rooms(store: Store, settings: Settings, sources: Sequence[SourceConfig]) -> Rooms:
-    """All rooms over an open store; nothing is started yet."""
+def build_rooms(store: Store, settings: Settings, sources: Sequence[SourceConfig | RemoteConfig]) -> Rooms:
+    """All rooms over an open store; nothing is started yet. Raises InvalidInput for sources that cannot be as they are given."""
     recorder = Recorder(store, record_limits(settings))
+    host = Host(
+        recorder,
+        load_plugins(settings.plugins),
+        sources,
+        limits=ingest_limits(settings),
+        poll_seconds=settings.ingest_poll_seconds,
+    )
+    readable(host)
     return Rooms(
         store=store,
         recorder=recorder,
         hub=Hub(store),
         compactor=Compactor(store, Merging(items=settings.compact_items, pause=settings.compact_seconds)),
         retention=Retention(store, recorder, keeping(settings)),
-        host=Host(
-            recorder,
-            load_plugins(settings.plugins),
-            sources,
-            limits=ingest_limits(settings),
-            poll_seconds=settings.ingest_poll_seconds,
-        ),
+        uniting=Uniting(store, recorder.uniter),
+        host=host,
     )
+
+
+def readable(host: Host) -> None:
+    """Raises InvalidInput when sources of a host cannot be read as they are given: unknown plugins, settings or addresses."""
+    if host.wrong:
+        raise InvalidInput(
+            "\n".join(f"source {report.name} ({report.uri}): {report.last_error}" for report in host.wrong),
+            field="sources",
+        )
 
 
 def build_application(rooms: Rooms, settings: Settings) -> Starlette:
@@ -81,12 +95,14 @@ def build_application(rooms: Rooms, settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         rooms.compactor.start()
         rooms.retention.start()
+        rooms.uniting.start()
         await rooms.host.start()
         try:
             yield
         finally:
             await rooms.hub.close()
             await rooms.host.close()
+            await rooms.uniting.close()
             await rooms.retention.close()
             await rooms.compactor.close()
             await rooms.recorder.close()
@@ -160,15 +176,6 @@ def desk(rooms: Rooms, files: Files, settings: Settings) -> Desk:
         limits=ingest_limits(settings),
         body_bytes=settings.request_bytes,
     )
-
-
-def read_tokens(settings: Settings) -> Tokens:
-    """The tokens that the settings name. Raises InvalidInput naming the setting that is wrong."""
-    given = "" if settings.token is None else settings.token.get_secret_value()
-    tokens = [token.strip() for token in given.split(",") if token.strip()]
-    if settings.token is not None and not tokens:
-        raise InvalidInput("token is empty", field="token")
-    return Tokens(tokens, settings.token_file)
 
 
 def read_documents(schema: RunsSchema, settings: Settings) -> Documents:

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.schema.viewer import Viewer
 from graphql_runs.server.errors import Unauthenticated, answer
+from graphql_runs.server.settings import Settings
 
 SIGNED = ("/logs/", "/artifacts/")
 """Where the bytes are."""
@@ -55,6 +56,11 @@ class Tokens:
     def wanted(self) -> bool:
         """Whether a token is asked for."""
         return bool(self._given) or self._file is not None
+
+    @property
+    def first(self) -> str | None:
+        """One that is valid, for asking the server itself."""
+        return next(iter(self._valid()), None)
 
     def viewer(self, given: str | None) -> Viewer:
         """Who brings this token. Raises Unauthenticated."""
@@ -134,6 +140,15 @@ class Guard:
             await refusal(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def read_tokens(settings: Settings) -> Tokens:
+    """The tokens that the settings name. Raises InvalidInput naming the setting that is wrong."""
+    given = "" if settings.token is None else settings.token.get_secret_value()
+    tokens = [token.strip() for token in given.split(",") if token.strip()]
+    if settings.token is not None and not tokens:
+        raise InvalidInput("token is empty", field="token")
+    return Tokens(tokens, settings.token_file)
 
 
 def guarded(routes: Iterable[BaseRoute], tokens: Tokens) -> list[BaseRoute]:

@@ -4,46 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from graphql_runs.ingest.host import SourceConfig
 from graphql_runs.model.errors import RunsError
-from graphql_runs.server.settings import ENV_PREFIX, Settings
+from graphql_runs.server.config import AnySource, Config, read_config
+from graphql_runs.server.fault import CommandError
+from graphql_runs.server.settings import ENV_PREFIX, Settings, settings_of
 
 
-class CommandError(Exception):
-    """A command cannot go on; the message says why and is all that a person needs."""
-
-
-def read_settings(**given: Any) -> Settings:
-    """Settings from these values (None where not given), else the environment. Raises CommandError naming the setting."""
+def read_settings(config: Config | None = None, **given: Any) -> Settings:
+    """Settings from these values (None where not given), else the environment, else a file (`read_config` finds one unless it
+    is given). Raises CommandError naming the setting."""
     from pydantic import ValidationError
 
+    file = read_config() if config is None else config
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return settings_of(file.server, {name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         lines = []
-        for problem in error.errors():
+        for problem in error.errors(include_input=False):
             name = str(problem["loc"][0]) if problem["loc"] else "?"
-            lines.append(f"setting {name} ({ENV_PREFIX}{name.upper()}): {problem['msg']}")
+            variable = f"{ENV_PREFIX}{name.upper()}"
+            of_file = name in file.server and given.get(name) is None and variable not in os.environ
+            place = f"{file.path}: server.{name}" if of_file else f"setting {name} ({variable})"
+            reason = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+            lines.append(f"{place}: {reason}")
         raise CommandError("\n".join(lines)) from None
 
 
-def source(text: str, workspace: str) -> SourceConfig:
-    """The source of `[NAME=]PATH`. Raises CommandError when nothing is there."""
-    name, equals, rest = text.partition("=")
-    # A path may hold a `=` itself; then it exists as it is written.
-    named = bool(equals and name and rest and "/" not in name and not Path(text).exists())
-    path = Path(rest if named else text).expanduser()
-    if not path.exists():
-        raise CommandError(f"{path} does not exist")
-    path = path.resolve()
-    return SourceConfig(path=path, name=name if named else path.name or "root", workspace=workspace)
-
-
-def run(settings: Settings, sources: Sequence[SourceConfig], started: Callable[[str], None]) -> None:
+def run(settings: Settings, sources: Sequence[AnySource], started: Callable[[str], None]) -> None:
     """Serve until a signal says stop; `started` is given the address once it answers. Raises CommandError."""
     # Nothing of what is imported and built at the start is ever garbage, so looking for some is wasted time: a fifth of the start.
     gc.disable()

@@ -8,12 +8,12 @@ from pathlib import PurePath
 
 import uvloop
 
-from graphql_runs.ingest.host import Host, SourceConfig, load_plugins
+from graphql_runs.ingest.host import Host, RemoteConfig, SourceConfig, load_plugins
 from graphql_runs.ingest.once import Loaded, Told, read_once
 from graphql_runs.model.errors import RunsError
 from graphql_runs.record.recorder import Recorder
-from graphql_runs.server.application import ingest_limits, record_limits
-from graphql_runs.server.commands import CommandError
+from graphql_runs.server.application import ingest_limits, readable, record_limits
+from graphql_runs.server.fault import CommandError
 from graphql_runs.server.logs import configure_logging
 from graphql_runs.server.opening import open_store
 from graphql_runs.server.settings import Settings
@@ -21,7 +21,7 @@ from graphql_runs.server.settings import Settings
 _SHOWN = 20
 
 
-def load(settings: Settings, sources: Sequence[SourceConfig], told: Told) -> Loaded:
+def load(settings: Settings, sources: Sequence[SourceConfig | RemoteConfig], told: Told) -> Loaded:
     """Take in what the sources hold now. Raises CommandError when the store cannot be opened."""
     configure_logging("error")
     try:
@@ -30,7 +30,7 @@ def load(settings: Settings, sources: Sequence[SourceConfig], told: Told) -> Loa
         raise CommandError(error.message) from error
 
 
-async def _load(settings: Settings, sources: Sequence[SourceConfig], told: Told) -> Loaded:
+async def _load(settings: Settings, sources: Sequence[SourceConfig | RemoteConfig], told: Told) -> Loaded:
     store = await open_store(settings.store)
     try:
         recorder = Recorder(store, record_limits(settings))
@@ -38,6 +38,7 @@ async def _load(settings: Settings, sources: Sequence[SourceConfig], told: Told)
             host = Host(
                 recorder, load_plugins(settings.plugins), sources, ingest_limits(settings), final=True
             )
+            readable(host)
             return await read_once(host, told)
         finally:
             await recorder.close()

@@ -10,7 +10,7 @@ from typing import TypeVar
 from graphql_runs.maintain import check, copy
 from graphql_runs.maintain.findings import CheckReport
 from graphql_runs.model.errors import RunsError
-from graphql_runs.server.commands import CommandError
+from graphql_runs.server.fault import CommandError
 from graphql_runs.server.opening import open_store
 from graphql_runs.store.port import Capabilities, Sizes, Store
 

@@ -11,10 +11,11 @@ from types import FrameType
 
 import uvicorn
 
-from graphql_runs.ingest.host import SourceConfig
+from graphql_runs.ingest.host import RemoteConfig, SourceConfig
 from graphql_runs.live.hub import Hub
 from graphql_runs.model.errors import InvalidInput
-from graphql_runs.server.application import LOOPBACK, build_application, build_rooms, read_tokens
+from graphql_runs.server.application import LOOPBACK, build_application, build_rooms
+from graphql_runs.server.auth import read_tokens
 from graphql_runs.server.opening import open_store
 from graphql_runs.server.settings import ENV_PREFIX, Settings
 
@@ -72,7 +73,9 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
-async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Callable[[str], None]) -> None:
+async def serve(
+    settings: Settings, sources: Sequence[SourceConfig | RemoteConfig], started: Callable[[str], None]
+) -> None:
     """Serve until SIGINT or SIGTERM. `started` is called with the server's address once it answers."""
     if settings.host not in LOOPBACK and not settings.allow_remote and not read_tokens(settings).wanted:
         raise InvalidInput(
@@ -86,7 +89,10 @@ async def serve(settings: Settings, sources: Sequence[SourceConfig], started: Ca
 
 
 async def _serve_on(
-    bound: socket.socket, settings: Settings, sources: Sequence[SourceConfig], started: Callable[[str], None]
+    bound: socket.socket,
+    settings: Settings,
+    sources: Sequence[SourceConfig | RemoteConfig],
+    started: Callable[[str], None],
 ) -> None:
     store = await open_store(settings.store)
     rooms = build_rooms(store, settings, sources)

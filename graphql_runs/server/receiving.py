@@ -143,9 +143,9 @@ def load_receivers(desk: Desk, upload_bytes: int, allowed: Collection[str] | Non
     reports = []
     for one in find_receivers(allowed):
         report = one.report
-        if one.receiver is not None:
+        if one.plugin is not None:
             try:
-                found = _routes(one.receiver, desk, routes)
+                found = _routes(one.plugin, desk, routes)
             except Exception as error:
                 # Whatever a foreign package does must not stop the server.
                 report = replace(

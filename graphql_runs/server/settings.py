@@ -1,16 +1,23 @@
 """Every setting of the server, in one table.
 
-A setting comes from the command line, else from the environment (`GRAPHQL_RUNS_<NAME>`), else its default. docs/settings.md
+A setting comes from the command line, else from the environment (`GRAPHQL_RUNS_<NAME>`), else from `graphql-runs.toml`, else its
+default. docs/settings.md
 is written from here by `just settings`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 ENV_PREFIX = "GRAPHQL_RUNS_"
 _MIB = 1 << 20
@@ -26,7 +33,7 @@ class Settings(BaseSettings):
     store: Annotated[
         str,
         Field(
-            description="Where runs are kept: `sqlite:///FILE`, relative to the working directory or absolute."
+            description="Where runs are kept: `sqlite:///FILE`, relative to the working directory or absolute, or `mongodb://HOST/DATABASE`."
         ),
     ] = "sqlite:///graphql-runs.sqlite"
     host: Annotated[
@@ -296,6 +303,25 @@ class Settings(BaseSettings):
             description="Days after its upload when a blob that no output names is deleted.",
         ),
     ] = 1.0
+
+
+def settings_of(file: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
+    """Settings from what is given, else the environment, else a file's values, else their defaults. Raises pydantic's
+    ValidationError."""
+
+    class WithFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, dict(file))
+
+    return WithFile(**given) if file else Settings(**given)
 
 
 def settings_table() -> str:

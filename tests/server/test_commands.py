@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from graphql_runs.server.commands import CommandError, plugin_rows, read_settings, source
+from graphql_runs.ingest.host import SourceConfig
+from graphql_runs.server.commands import plugin_rows, read_settings
+from graphql_runs.server.config import source
+from graphql_runs.server.fault import CommandError
 from graphql_runs.server.logs import configure_logging
 
 
@@ -33,10 +36,10 @@ def test_a_source_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "a=b").mkdir()
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert (source("runs", "w").name, source("runs", "w").path) == ("runs", tmp_path / "runs")
-    assert (source("mine=runs", "w").name, source("mine=runs", "w").path) == ("mine", tmp_path / "runs")
+    assert source("runs", "w") == SourceConfig(tmp_path / "runs", "runs", "w")
+    assert source("mine=runs", "w") == SourceConfig(tmp_path / "runs", "mine", "w")
     # A path may hold the sign itself.
-    assert (source("a=b", "w").name, source("a=b", "w").path) == ("a=b", tmp_path / "a=b")
+    assert source("a=b", "w") == SourceConfig(tmp_path / "a=b", "a=b", "w")
     with pytest.raises(CommandError, match="missing does not exist"):
         source("missing", "w")
 

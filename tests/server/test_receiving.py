@@ -136,7 +136,7 @@ async def test_a_receiver_answers_only_with_the_token(tmp_path: Path, install: C
 async def test_the_receiver_of_the_docs_works(tmp_path: Path, install: Callable[..., None]) -> None:
     [code] = [one.code for one in blocks("python") if "class NumberReceiver" in one.code]
     module = types.ModuleType("my_package")
-    exec(compile(code, "docs/ingesters.md", "exec"), module.__dict__)
+    exec(compile(code, "docs/write-an-ingester.md", "exec"), module.__dict__)
     install(mine=module.receiver)
     async with local(tmp_path) as server, httpx.AsyncClient() as client:
         answer = await client.post(f"{server.address}/ingest/mine/r1", content=b"2.5")

@@ -3,5 +3,6 @@
 from graphql_runs.ingest.testing.contract import IngesterContract
 from graphql_runs.ingest.testing.memory import MemoryRecords
 from graphql_runs.ingest.testing.reading import Content, content_of, read, units_of
+from graphql_runs.ingest.testing.remote import RemoteContract
 
-__all__ = ["Content", "IngesterContract", "MemoryRecords", "content_of", "read", "units_of"]
+__all__ = ["Content", "IngesterContract", "MemoryRecords", "RemoteContract", "content_of", "read", "units_of"]
