@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,6 +15,7 @@ from graphql_runs.ingest.remote import Remote
 from graphql_runs.ingest.remote_source import Asked, RemoteConfig, RemoteSource
 from graphql_runs.ingest.report import reports_of
 from graphql_runs.ingest.source import Source, SourceConfig
+from graphql_runs.ingest.threads import Threads
 from graphql_runs.ingest.work import Work
 from graphql_runs.ingest.writer import Records
 from graphql_runs.model.source import PluginReport, SourceReport, SourceState
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 _DEFAULT = Limits()
 _WORKERS = 8
 _READERS = 4
-_LOOKERS = 8
+_LOOKERS = 2
 _CLOSE_SECONDS = 0.8
 
 
@@ -62,7 +63,7 @@ class Host:
         self._final = final
         self._sources: list[Source | RemoteSource] = []
         self._wrong: list[SourceReport] = []
-        self._shared: Shared | None = None
+        self._shares: list[Shared] = []
         self._closed = False
         self._folders = [(one, self._allowed(one)) for one in sources if isinstance(one, SourceConfig)]
         self._addresses = [
@@ -83,40 +84,29 @@ class Host:
 
     async def start(self) -> None:
         """Begin to follow; returns at once."""
-        count = len(self._folders) + len(self._addresses)
-        shared = Shared(
-            records=self._records,
-            work=Work(_WORKERS),
-            readers=ThreadPoolExecutor(_READERS, "ingest-read"),
-            lookers=ThreadPoolExecutor(min(_LOOKERS, count + 1), "ingest-look"),
-            idle_seconds=self._idle_seconds,
-            owners=Owners(),
-            final=self._final,
-        )
-        self._shared = shared
-        shared.work.start()
+        owners = Owners()
         for config, plugins in self._folders:
+            shared = self._share(owners)
             self._sources.append(Source(config, plugins, shared, self._limits, self._poll_seconds))
         for address, asked in self._addresses:
-            self._sources.append(RemoteSource(address, asked, shared, self._limits))
+            self._sources.append(RemoteSource(address, asked, self._share(owners), self._limits))
         for source in self._sources:
             source.start()
 
     async def close(self) -> None:
         """Stop within about a second, in the middle of files too. What was read and not written yet is read again at the
         next start."""
-        shared, self._shared = self._shared, None
-        if shared is None:
-            return
         self._closed = True
-        shared.work.stopping = True
+        shares, self._shares = self._shares, []
+        for shared in shares:
+            shared.work.stopping = True
         for source in self._sources:
             source.stop()
-        await shared.work.close(_CLOSE_SECONDS)
-        for source in self._sources:
-            await source.close(_CLOSE_SECONDS / 4)
-        shared.readers.shutdown(wait=False, cancel_futures=True)
-        shared.lookers.shutdown(wait=False, cancel_futures=True)
+        await asyncio.gather(*(shared.work.close(_CLOSE_SECONDS) for shared in shares))
+        await asyncio.gather(*(source.close(_CLOSE_SECONDS / 4) for source in self._sources))
+        for shared in shares:
+            shared.readers.shutdown(wait=False, cancel_futures=True)
+            shared.lookers.shutdown(wait=False, cancel_futures=True)
 
     @property
     def sources(self) -> Sequence[Source | RemoteSource]:
@@ -128,6 +118,21 @@ class Host:
         something to do or to say there."""
         found = [report for source in self._sources for report in reports_of(source, stopped=self._closed)]
         return found + self._wrong
+
+    def _share(self, owners: Owners) -> Shared:
+        """Workers and threads of one source, so that a file system or service that does not answer holds up nobody else."""
+        shared = Shared(
+            records=self._records,
+            work=Work(_WORKERS),
+            readers=Threads(_READERS, "ingest-read"),
+            lookers=Threads(_LOOKERS, "ingest-look"),
+            idle_seconds=self._idle_seconds,
+            owners=owners,
+            final=self._final,
+        )
+        shared.work.start()
+        self._shares.append(shared)
+        return shared
 
     def _allowed(self, config: SourceConfig) -> dict[str, tuple[Ingester, BaseModel]]:
         """The plugins that may read a source, with their settings. Wrong settings keep a plugin away, visibly."""

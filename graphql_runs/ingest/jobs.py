@@ -46,7 +46,7 @@ class Owners:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all sources of a host share."""
+    """What the jobs of one source share, `records` and `owners` with those of all others."""
 
     records: Records
     work: Work

@@ -149,9 +149,15 @@ class Reader:
         self._workspace = workspace
         self._checkpoint: Mapping[str, object] | None = None
         self._failures = 0
+        self._waits_since: float | None = None
         self.root = None if unit.run is None else unit.run.root_id
         self.writer_name = f"{plugin.name}:{unit.place}"
         self._writer = None if self.root is None else Writer(records, workspace, self.root, self.writer_name)
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long the plugin has given nothing although it was asked to."""
+        return 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
 
     async def read(self, pool: Executor, seconds: float, stopping: Callable[[], bool]) -> Outcome:
         """Read on for about so many seconds. Never raises for what a file, a plugin or the store does."""
@@ -226,7 +232,7 @@ class Reader:
         # The next delivery is read while the one before is being written.
         ahead = loop.run_in_executor(pool, deliveries.next)
         try:
-            while (delivery := await ahead) is not None:
+            while (delivery := await self._next(ahead)) is not None:
                 more = not stopping() and time.monotonic() < until
                 if more:
                     ahead = loop.run_in_executor(pool, deliveries.next)
@@ -236,6 +242,13 @@ class Reader:
             return Outcome.DONE
         finally:
             await _finish(loop, pool, ahead, deliveries)
+
+    async def _next(self, ahead: asyncio.Future[Delivery | None]) -> Delivery | None:
+        self._waits_since = time.monotonic()
+        try:
+            return await ahead
+        finally:
+            self._waits_since = None
 
     async def _take(self, delivery: Delivery) -> None:
         for cluster in delivery.clusters:

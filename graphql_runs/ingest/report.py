@@ -15,6 +15,8 @@ from graphql_runs.model.source import SkippedInput, SourceReport, SourceState
 from graphql_runs.model.time import Micros
 
 _NEWEST = 50
+_SILENT_SECONDS = 30.0
+"""A plugin that gives nothing for so long waits for something that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ def _of_plugin(
         if reader.outcome in {Outcome.FAILED, Outcome.BROKEN} and reader.error
     ]
     waiting = [reader.error for reader in readers if reader.outcome is Outcome.LATER and reader.error]
+    waiting += [
+        f"{reader.unit.key}: nothing has come for {reader.silent_seconds:.0f} seconds"
+        for reader in readers
+        if reader.silent_seconds > _SILENT_SECONDS
+    ]
     errors = [*waiting, *failed, *choice.clashes, *([choice.error] if choice.error else [])]
     if choice.error is not None or (len(failed) + len(choice.clashes) > 0 and len(failed) == len(readers)):
         state = SourceState.FAILED

@@ -72,7 +72,9 @@ class Work:
             _, late = await asyncio.wait(self._workers, timeout=seconds)
             for worker in late:
                 worker.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                # One that waits for a thread which nothing can interrupt is left to it.
+                await asyncio.wait(late, timeout=seconds)
         self._workers = []
 
     async def _serve(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from graphql_runs.ingest.api import Limits, Tree, Unit
+from graphql_runs.ingest.api import Context, Delivery, Limits, Tree, Unit
 from graphql_runs.ingest.host import Host, SourceConfig
 from graphql_runs.ingest.testing import MemoryRecords
 from graphql_runs.model.errors import StoreUnavailable
@@ -307,3 +310,45 @@ def test_reports_name_what_is_installed() -> None:
     host = Host(MemoryRecords(), [Points()], [])
     assert [(one.name, one.stability) for one in host.plugins] == [("points", "EXPERIMENTAL")]
     assert host.reports() == []
+
+
+async def test_a_file_system_that_does_not_answer_holds_up_its_source_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphql_runs.ingest.report._SILENT_SECONDS", 0.2)
+    answers = threading.Event()
+
+    class Stuck(Points):
+        def read(
+            self, unit: Unit, checkpoint: Mapping[str, object] | None, context: Context
+        ) -> Iterator[Delivery]:
+            if context.tree.name == "away":
+                answers.wait(60)
+            return super().read(unit, checkpoint, context)
+
+    for number in range(20):
+        append(tmp_path / f"away/run-{number}/a.points", "loss 1")
+    append(tmp_path / "there/run/a.points", "loss 2")
+    records = MemoryRecords()
+    sources = [SourceConfig(tmp_path / name, name) for name in ("away", "there")]
+    async with hosted(records, *sources, plugins=[Stuck()]) as host:
+        await until(lambda: records.values("there/run", "loss") == [2.0])
+        append(tmp_path / "there/run/a.points", "loss 3")
+        await until(lambda: records.values("there/run", "loss") == [2.0, 3.0])
+
+        def stuck() -> bool:
+            return any(
+                one.state is SourceState.RETRYING and "nothing has come for" in str(one.last_error)
+                for one in host.reports()
+            )
+
+        await until(stuck)
+        began = time.monotonic()
+    # Closing does not wait for it either: the other threads have a minute to go.
+    assert time.monotonic() - began < 30
+    answers.set()
+
+
+def test_a_process_ends_although_a_thread_does_not() -> None:
+    code = "import time; from graphql_runs.ingest.threads import Threads; Threads(1, 'x').submit(time.sleep, 3600)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
