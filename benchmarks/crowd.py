@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -43,35 +44,72 @@ def crowd(bench: Bench) -> list[Figure]:
     store = bench.store()
     with bench.bar(f"W7: recording {count:,} runs", count) as advance:
         asyncio.run(fill_runs(store, traits, advance))
-    table = request(TABLE, workspace=WORKSPACE, below=BELOW, optimizer=OPTIMIZER, first=PAGE)
+    check = partial(check_page, traits=traits, expected=expected)
+    table = [_table_body(BELOW)] * CLIENTS
+    # The same runs to look at, and nearly the same to show; but no two clients ask for the same.
+    own = [BELOW - index * 1e-6 for index in range(CLIENTS)]
     with Server(store, bench.environment) as server:
         return [
+            *_asked(bench, server, "as `runs`", [page_body()] * CLIENTS, check, 300),
             *_asked(
-                bench, server, "runs", page_body(), 300, lambda answer: check_page(answer, traits, expected)
+                bench,
+                server,
+                "as `runTable`",
+                table,
+                partial(_check_table, traits=traits, expected=expected),
+                1500,
             ),
             *_asked(
-                bench, server, "runTable", table, 1500, lambda answer: _check_table(answer, traits, expected)
+                bench,
+                server,
+                "as `runs`, each with a filter of its own",
+                [page_body(below=one) for one in own],
+                check,
+            ),
+            *_asked(
+                bench,
+                server,
+                "as `runTable`, each with a filter of its own",
+                [_table_body(one) for one in own],
+                partial(_check_table, traits=traits, expected=expected),
             ),
         ]
 
 
+def _table_body(below: float) -> bytes:
+    return request(TABLE, workspace=WORKSPACE, below=below, optimizer=OPTIMIZER, first=PAGE)
+
+
 def _asked(
-    bench: Bench, server: Server, what: str, body: bytes, goal: float, check: Callable[[bytes], None]
+    bench: Bench,
+    server: Server,
+    what: str,
+    bodies: list[bytes],
+    check: Callable[[bytes], None],
+    goal: float | None = None,
 ) -> list[Figure]:
     each = bench.size(60, 5)
     rates, late = [], []
-    bench.load.replay(server.port, [body] * 5)
-    for _ in bench.rounds(f"W7: {CLIENTS} clients, {each} pages each as `{what}`"):
-        done = bench.load.replay(server.port, *[[body] * each] * CLIENTS)
+    bench.load.replay(server.port, bodies[:1] * 5)
+    for _ in bench.rounds(f"W7: {CLIENTS} clients, {each} pages each {what}"):
+        done = bench.load.replay(server.port, *[[body] * each for body in bodies])
         for answer in done.answers:
             check(answer)
         rates.append(CLIENTS * each / done.seconds)
         late.append(1000 * quantile(done.latencies, 0.99))
     checked = "the last page of each client: the runs, their order, their metric and params are what the seeding says"
-    page = f"{CLIENTS} clients: page of {PAGE} of the runs of W3 as `{what}`"
+    page = f"{CLIENTS} clients: page of {PAGE} of the runs of W3 {what}"
     return [
         Figure("W7", page, "req/s", tuple(rates), True, checked, goal=goal),
-        Figure("W7", f"{page}, slowest of 100 (p99)", "ms", tuple(late), False, checked, goal=150),
+        Figure(
+            "W7",
+            f"{page}, slowest of 100 (p99)",
+            "ms",
+            tuple(late),
+            False,
+            checked,
+            goal=150 if goal else None,
+        ),
     ]
 
 

@@ -102,9 +102,9 @@ def _pages(
     ]
 
 
-def page_body(first: int = PAGE, after: str | None = None) -> bytes:
+def page_body(first: int = PAGE, after: str | None = None, below: float = BELOW) -> bytes:
     """The request of a page."""
-    return request(READ, workspace=WORKSPACE, below=BELOW, optimizer=OPTIMIZER, first=first, after=after)
+    return request(READ, workspace=WORKSPACE, below=below, optimizer=OPTIMIZER, first=first, after=after)
 
 
 def _cursor(connection: Connection, place: int, traits: RunTraits, expected: list[int]) -> str | None:

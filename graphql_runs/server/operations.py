@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -21,6 +22,7 @@ from graphql_runs.server.answers import Answer, refused, shown
 from graphql_runs.server.errors import BadRequest, Refused, TimedOut
 from graphql_runs.server.request import Asked
 from graphql_runs.server.sharing import Sharing
+from graphql_runs.server.together import Together, key_of
 
 Kinds = frozenset[OperationType]
 EVERYTHING: Kinds = frozenset(OperationType)
@@ -38,6 +40,7 @@ class Operations:
     ) -> None:
         self._schema = schema
         self._sharing = Sharing(hub, self._begin)
+        self._together = Together()
         self._context = context
         self._seconds = request_seconds
 
@@ -46,22 +49,14 @@ class Operations:
     ) -> Answer:
         """The answer of a query or mutation. It is given up, down to the store's reading, when it takes too long or when
         `gone` returns because nobody waits for it any more. Raises Refused."""
-        executing = asyncio.ensure_future(
-            self._schema.execute(
-                asked.query,
-                dict(asked.variables),
-                self._context(viewer),
-                operation_name=asked.operation,
-                allowed_operation_types=kinds,
-            )
-        )
+        executing = asyncio.ensure_future(self._answer(asked, viewer, kinds))
         try:
             if not await self._finished(executing, gone):
                 raise TimedOut(
                     f"the operation took longer than {self._seconds:g} s and was given up",
                     field="request_seconds",
                 )
-            return shown(executing.result())
+            return executing.result()
         except CannotGetOperationTypeError as error:
             return refused(BadRequest(error.as_http_error_reason(), field="operationName"))
         except InvalidOperationTypeError as error:
@@ -69,6 +64,25 @@ class Operations:
         finally:
             executing.cancel()
             await asyncio.gather(executing, return_exceptions=True)
+
+    async def _answer(self, asked: Asked, viewer: Viewer, kinds: Kinds) -> Answer:
+        """The answer of a query or mutation, a query's together with its equals."""
+        execute = partial(self._execute, asked, viewer, kinds)
+        if self._schema.operation_type(asked.query, asked.operation) is OperationType.QUERY:
+            key = key_of(asked, viewer)
+            if key is not None:
+                return await self._together.answer(key, execute)
+        return await execute()
+
+    async def _execute(self, asked: Asked, viewer: Viewer, kinds: Kinds) -> Answer:
+        result = await self._schema.execute(
+            asked.query,
+            dict(asked.variables),
+            self._context(viewer),
+            operation_name=asked.operation,
+            allowed_operation_types=kinds,
+        )
+        return shown(result)
 
     async def stream(self, asked: Asked, viewer: Viewer, kinds: Kinds) -> AsyncGenerator[Answer]:
         """The answers of any operation, one after the other, each when it is asked for."""
