@@ -10,7 +10,7 @@ from graphql_runs.live.runs import RunsUpdate, follow_runs
 from graphql_runs.model.filter import And, Attribute, AttributeField, Compare, Op, RunFilter
 from graphql_runs.model.records import Cluster
 from graphql_runs.model.status import StatusClass
-from graphql_runs.read.trash import outside_trash
+from graphql_runs.read.listed import listed
 from graphql_runs.store.port import Store
 
 _UNFINISHED = tuple(str(found) for found in StatusClass if found is not StatusClass.TERMINAL)
@@ -48,7 +48,7 @@ async def follow_cluster(
         return seen != before
 
     async def where() -> RunFilter:
-        return outside_trash(
+        return listed(
             And(
                 (
                     Compare(AttributeField(Attribute.CLUSTER), Op.EQ, cluster.id),

@@ -37,7 +37,8 @@ async def look_at_standing(store: Store, kind: type[Homed], ids: Sequence[str]) 
 
 
 async def look_at_runs(store: Store, ids: Sequence[str]) -> list[Finding]:
-    """Runs: are parent, root, workspace, experiment and cluster there, and is the run where it says in the tree?"""
+    """Runs: are parent, root, workspace, experiment and cluster there, is the run where it says in the tree, and what it says it is an
+    alias of no alias itself?"""
     runs = [run for run in await store.get(Run, ids) if run is not None]
     near = await _known(store, Run, [id for run in runs for id in (run.root, run.parent) if id is not None])
     homes = await _known(store, Workspace, [run.workspace for run in runs])
@@ -53,7 +54,35 @@ async def look_at_runs(store: Store, ids: Sequence[str]) -> list[Finding]:
             if id is not None and id not in known:
                 findings.append(Finding(run.id, f"its {name} {id} does not exist"))
         findings += [Finding(run.id, problem) for problem in _place(run, near)]
+    return [*findings, *await _aliases(store, [run for run in runs if run.alias_of is not None])]
+
+
+async def _aliases(store: Store, runs: Sequence[Run]) -> list[Finding]:
+    found = await _known(store, Run, [run.alias_of for run in runs if run.alias_of is not None])
+    wrong = [run for run in runs if _alias_problem(run, found) is not None]
+    # A run may just have been purged or united anew.
+    again = [
+        run for run in await store.get(Run, [run.id for run in wrong]) if run is not None and run.alias_of
+    ]
+    found = await _known(store, Run, [run.alias_of for run in again if run.alias_of is not None])
+    findings = []
+    for run in again:
+        problem = _alias_problem(run, found)
+        # Into a copy the principal may be yet to come.
+        if problem is not None and (run.alias_of in found or await read_mark(store, run.root) is None):
+            findings.append(Finding(run.id, f"{problem}; a server that runs on the store puts that right"))
     return findings
+
+
+def _alias_problem(run: Run, known: dict[str, Run]) -> str | None:
+    principal = known.get(run.alias_of or "")
+    if principal is None:
+        return f"it is an alias of {run.alias_of}, which does not exist"
+    if principal.alias_of is not None:
+        return f"it is an alias of {run.alias_of}, which is one of {principal.alias_of}"
+    if principal.workspace != run.workspace:
+        return f"its workspace is {run.workspace}, that of {run.alias_of}, which it is an alias of, {principal.workspace}"
+    return None
 
 
 def _place(run: Run, near: dict[str, Run]) -> list[str]:

@@ -37,6 +37,7 @@ class Attribute(StrEnum):
     ROOT = "root"
     DEPTH = "depth"
     TRASHED_AT = "trashed_at"
+    ALIAS_OF = "alias_of"
     STALE_AT = "stale_at"
 
 
@@ -52,16 +53,17 @@ class Stat(StrEnum):
 
 
 class Bag(StrEnum):
-    """A map of texts on the run."""
+    """A map of texts on the run; its identities are the keys of one whose texts are empty."""
 
     TAG = "tag"
     PARAM = "param"
     PROPERTY = "property"
+    IDENTITY = "identity"
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeField:
-    """A field of the run. WORKSPACE, EXPERIMENT, CLUSTER, PARENT and ROOT compare server ids; times are microseconds,
+    """A field of the run. WORKSPACE, EXPERIMENT, CLUSTER, PARENT, ROOT and ALIAS_OF compare server ids; times are microseconds,
     DURATION is seconds from creation to end (missing until the run ended), STALE_AT is `Run.stale_at`: a run is stale when
     that is before now."""
 
@@ -70,7 +72,7 @@ class AttributeField:
 
 @dataclass(frozen=True, slots=True)
 class BagField:
-    """The value of one key of a run's tags, params or properties."""
+    """The value of one key of a run's tags, params, properties or identities."""
 
     bag: Bag
     key: str

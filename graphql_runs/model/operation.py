@@ -21,7 +21,12 @@ class DeclareRun:
     """A run exists. The first one creates it; later ones fill what was unknown and update what may change.
 
     `parent` and `root` are producer ids in the same workspace; a parent not seen yet becomes a placeholder. The parent
-    is fixed when the run is created. `experiment` and `cluster` are names and are created when missing.
+    is fixed when the run is created. `experiment` and `cluster` are names and are created when missing. `identities` are what other
+    sources may know the run by too, each `<system>:<id>` as in `slurm:cluster/4242`; runs of different sources that share one are
+    one run (docs/ingesters.md).
+
+    Fields left out of `repr` came later: they count for the content of a call only when they are given, so that a repetition of
+    what was written before an upgrade is still recognised.
     """
 
     run_id: str
@@ -44,6 +49,7 @@ class DeclareRun:
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    identities: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ class LogText:
 @dataclass(frozen=True, slots=True)
 class SetStatus:
     """A run is, or was, in a status. `reported` by its system, or derived by the one who says it; `source` names where
-    it was read (file and line, or `api`); `original` is the foreign word when it is not ours."""
+    it was read (file and line, or `api`); `original` is the foreign word when it is not ours. `origin` is the server id of the alias
+    that was told so; producers leave it out."""
 
     run_id: str
     status: RunStatus
@@ -105,11 +112,12 @@ class SetStatus:
     reported: bool = True
     original: str | None = None
     detail: str | None = None
+    origin: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Annotate:
-    """Facts about a run. Tags, params and properties are merged by key; None leaves a field as it is."""
+    """Facts about a run. Tags, params and properties are merged by key, identities are added; None leaves a field as it is."""
 
     run_id: str
     display_name: str | None = None
@@ -131,6 +139,8 @@ class Annotate:
     primary_metric_goal: Goal | None = None
     portal_url: str | None = None
     cancel_requested_at: Micros | None = None
+    submitted_by: str | None = field(default=None, repr=False)
+    identities: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +171,25 @@ class RestoreRun:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class UniteRun:
+    """A run is an alias of the run of that server id, or on its own again (None). `record/` finds that out and says it."""
+
+    run_id: str
+    principal: str | None
+
+
 RunOperation = (
-    DeclareRun | LogPoints | LogRows | LogText | SetStatus | Annotate | AddArtifact | TrashRun | RestoreRun
+    DeclareRun
+    | LogPoints
+    | LogRows
+    | LogText
+    | SetStatus
+    | Annotate
+    | AddArtifact
+    | TrashRun
+    | RestoreRun
+    | UniteRun
 )
 """Anything that lies in one run tree."""
 

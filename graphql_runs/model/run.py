@@ -23,7 +23,8 @@ class Goal(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StatusEvidence:
     """One statement about a run's status: who said it, when, and whether it was reported by the job's system or derived
-    by us (from an exit code, a driver line, a heartbeat)."""
+    by us (from an exit code, a driver line, a heartbeat). `origin` is the server id of the alias that was told so, None when the run
+    itself was."""
 
     status: RunStatus
     at: Micros
@@ -31,6 +32,7 @@ class StatusEvidence:
     source: str
     original: str | None = None
     detail: str | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class Run:
 
     `id` is the server's, `run_id` the producer's. `workspace`, `experiment`, `cluster`, `parent` and `root` are server
     ids; a root run is its own `root` and has depth 0. A `placeholder` was named as a parent before anything declared it.
-    A run with `trashed_at` is in the trash since then: lists leave it out unless they are asked for it.
+    A run with `trashed_at` is in the trash since then: lists leave it out unless they are asked for it. `identities` are what
+    other sources know it by too (`slurm:cluster/4242`). A run with `alias_of` is another source's view of the run of that server id,
+    its principal, which is no alias itself: lists leave it out, too.
     """
 
     id: str
@@ -104,6 +108,8 @@ class Run:
     portal_url: str | None = None
     placeholder: bool = False
     trashed_at: Micros | None = None
+    identities: tuple[str, ...] = ()
+    alias_of: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)

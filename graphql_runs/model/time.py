@@ -10,6 +10,8 @@ Micros = int
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# Seconds since 1973, then milli-, micro- and nanoseconds.
+_UNITS = ((1e8, 1e11, 1_000_000.0), (1e11, 1e14, 1_000.0), (1e14, 1e17, 1.0), (1e17, 1e20, 0.001))
 
 
 def now() -> Micros:
@@ -25,6 +27,15 @@ def to_datetime(at: Micros) -> datetime:
 def from_datetime(moment: datetime) -> Micros:
     """Microseconds of a datetime; one without a zone is taken as UTC."""
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+
+
+def from_unix(value: float) -> Micros | None:
+    """Microseconds of a Unix time in seconds, milli-, micro- or nanoseconds, told by its size; None of what is smaller (a duration) or
+    beyond all of them."""
+    for low, high, factor in _UNITS:
+        if low <= value < high:
+            return round(value * factor)
+    return None
 
 
 def from_text(text: str) -> Micros:

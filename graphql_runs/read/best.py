@@ -19,8 +19,8 @@ from graphql_runs.model.filter import (
 )
 from graphql_runs.model.run import Goal, Run
 from graphql_runs.model.time import Micros
+from graphql_runs.read.listed import listed
 from graphql_runs.read.table import every_run
-from graphql_runs.read.trash import outside_trash
 from graphql_runs.read.values import metrics_of
 from graphql_runs.store.port import Store
 
@@ -85,7 +85,7 @@ async def running_best(store: Store, run: Run, *, limit: int) -> RunningBest | N
 
 
 def _children(run: Run) -> RunFilter:
-    return outside_trash(Compare(AttributeField(Attribute.PARENT), Op.EQ, run.id))
+    return listed(Compare(AttributeField(Attribute.PARENT), Op.EQ, run.id))
 
 
 def _running(values: Iterable[float | None], goal: Goal) -> Iterable[float | None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import sqrt
 from operator import attrgetter
 
+from graphql_runs.model.bags import bag_of
 from graphql_runs.model.errors import Conflict
 from graphql_runs.model.filter import (
     And,
@@ -31,7 +32,7 @@ from graphql_runs.model.filter import (
 )
 from graphql_runs.model.run import Run
 from graphql_runs.read.phases import duration
-from graphql_runs.read.values import Value, bag_of, metrics_of, number_of
+from graphql_runs.read.values import Value, metrics_of, number_of
 from graphql_runs.store.port import Store
 
 NEAR = 1000

@@ -35,6 +35,7 @@ _NAMED = {
     Attribute.CLUSTER: "cluster",
     Attribute.PARENT: "run",
     Attribute.ROOT: "run",
+    Attribute.ALIAS_OF: "run",
 }
 
 

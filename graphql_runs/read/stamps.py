@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from graphql_runs.model.time import Micros, from_datetime, from_text, to_datetime
+from graphql_runs.model.time import Micros, from_datetime, from_text, from_unix, to_datetime
 from graphql_runs.read.jsonline import parsed
 
 _BEGINNING = 160
@@ -102,10 +102,8 @@ def _of_fields(fields: dict[str, object], near: Micros | None) -> Micros | None:
         value = fields.get(name)
         if isinstance(value, str) and (at := _of_text(value, near)) is not None:
             return at
-        if isinstance(value, int | float) and not isinstance(value, bool) and 1e8 <= value < 1e20:
-            # Seconds, milliseconds, microseconds or nanoseconds; all are of this century.
-            scale = 1e6 if value < 1e11 else 1e3 if value < 1e14 else 1 if value < 1e17 else 1e-3
-            return round(value * scale)
+        if isinstance(value, int | float) and not isinstance(value, bool) and (at := from_unix(value)):
+            return at
     return None
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from operator import attrgetter
 
 from graphql_runs.model import ids
+from graphql_runs.model.bags import bag_of
 from graphql_runs.model.filter import Attribute, AttributeField, Bag, BagField, Field, MetricField, Stat
 from graphql_runs.model.records import Cluster, Experiment, Metric, Workspace
 from graphql_runs.model.run import Run
@@ -140,17 +141,6 @@ async def _names(store: Store, runs: Sequence[Run], attribute: Attribute) -> dic
         case _:
             found = await store.get(Cluster, wanted)
     return {record.id: record.name for record in found if record is not None}
-
-
-def bag_of(run: Run, bag: Bag) -> Mapping[str, str]:
-    """A run's tags, params or properties."""
-    match bag:
-        case Bag.TAG:
-            return run.tags
-        case Bag.PARAM:
-            return run.params
-        case Bag.PROPERTY:
-            return run.properties
 
 
 _NAMED = frozenset({Attribute.WORKSPACE, Attribute.EXPERIMENT, Attribute.CLUSTER})

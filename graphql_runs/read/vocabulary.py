@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from graphql_runs.model.bags import bag_of
 from graphql_runs.model.filter import Attribute, AttributeField, Bag, Key, Order, RunFilter
 from graphql_runs.model.records import Metric, MetricKind
 from graphql_runs.model.run import Run
 from graphql_runs.read.merge import in_turns
 from graphql_runs.read.text import fold
-from graphql_runs.read.values import bag_of
 from graphql_runs.store.port import Store
 
 _NEWEST_FIRST = (Order(AttributeField(Attribute.CREATED_AT), descending=True),)

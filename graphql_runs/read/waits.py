@@ -13,9 +13,9 @@ from graphql_runs.model.records import Cluster
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus, StatusClass
 from graphql_runs.model.time import Micros
+from graphql_runs.read.listed import listed
 from graphql_runs.read.phases import phases
 from graphql_runs.read.table import every_run
-from graphql_runs.read.trash import outside_trash
 from graphql_runs.store.port import Store
 
 RECENT = 30 * 24 * 3600 * 1_000_000
@@ -39,7 +39,7 @@ async def recent_runs(
     start = now - RECENT if since is None else since
     on = Compare(AttributeField(Attribute.CLUSTER), Op.EQ, cluster.id)
     late = Compare(AttributeField(Attribute.CREATED_AT), Op.GTE, start)
-    return await every_run(store, outside_trash(And((on, late))), limit=limit, field=field)
+    return await every_run(store, listed(And((on, late))), limit=limit, field=field)
 
 
 def queue_wait(runs: Sequence[Run], quantiles: Sequence[float], now: Micros) -> list[float] | None:

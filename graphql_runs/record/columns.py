@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.points import Values
-from graphql_runs.model.records import Column, ColumnType
+from graphql_runs.model.records import Column, ColumnType, Metric
 from graphql_runs.model.time import Micros
 
 _EXACT = 2**53
@@ -20,6 +20,25 @@ _TYPES = {"f": ColumnType.FLOAT, "i": ColumnType.INT, "b": ColumnType.BOOL, "O":
 def column_of(name: str, values: NDArray[Any]) -> Column:
     """Name and type of a normalised column."""
     return Column(name, _TYPES[values.dtype.kind])
+
+
+def columns_after(metric: Metric, new: Mapping[str, NDArray[Any]]) -> tuple[Column, ...]:
+    """The metric's columns after rows with these. Raises InvalidInput when texts and numbers meet in one column."""
+    known = {column.name: column for column in metric.columns}
+    for name, values in new.items():
+        column = column_of(name, values)
+        before = known.get(name)
+        if before is None or before.type is column.type:
+            known[name] = column
+        elif {before.type, column.type} == {ColumnType.INT, ColumnType.FLOAT}:
+            known[name] = Column(name, ColumnType.FLOAT)
+        else:
+            raise InvalidInput(
+                f"column {name!r} of metric {metric.name!r} is {before.type}, {column.type} was given",
+                field="columns",
+            )
+    found = tuple(known.values())
+    return metric.columns if found == metric.columns else found
 
 
 def numbers(values: Values, field: str) -> NDArray[Any]:

@@ -23,14 +23,15 @@ from graphql_runs.model.operation import (
     RestoreRun,
     SetStatus,
     TrashRun,
+    UniteRun,
 )
 from graphql_runs.model.points import Points
-from graphql_runs.model.records import Artifact, Column, ColumnType, LogFile, Metric
+from graphql_runs.model.records import Artifact, ColumnType, LogFile, Metric
 from graphql_runs.model.run import Run, StatusEvidence
 from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import Micros
 from graphql_runs.record import facts
-from graphql_runs.record.columns import column_of
+from graphql_runs.record.columns import columns_after
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.request import NewPoints, Request
 from graphql_runs.record.routes import Astray
@@ -70,6 +71,7 @@ class _Layer:
     texts: dict[str, list[bytes]] = field(default_factory=dict)
     touched: dict[str, None] = field(default_factory=dict)
     journaled: set[str] = field(default_factory=set)
+    unsettled: set[str] = field(default_factory=set)
     size: int = 0
 
 
@@ -102,6 +104,7 @@ class Draft:
         if self._all.size and self._all.size + self._layer.size > BATCH_BYTES:
             raise Full
         self._merge()
+        request.unsettled = self._layer.unsettled
         return True
 
     # Writers
@@ -143,6 +146,9 @@ class Draft:
                 self._move(operation, request, trashed)
             case RestoreRun():
                 self._move(operation, request, restored)
+            case UniteRun():
+                run = self._run(request, operation.run_id)
+                self._put_run(run, replace(run, alias_of=operation.principal))
 
     def _declare(self, request: Request, operation: DeclareRun) -> None:
         id = request.run(operation.run_id)
@@ -168,6 +174,7 @@ class Draft:
             parent=parent_run,
             number=request.numbers[id],
             arrival=request.arrival,
+            limits=self._limits,
         )
         self._create(run)
 
@@ -208,7 +215,7 @@ class Draft:
             raise InvalidInput(f"metric {new.metric!r} is {metric.kind}, {new.kind} was given", field="kind")
         at = new.at if new.at is not None else np.full(new.count, request.arrival, dtype=np.int64)
         piece = Points(metric.count, new.columns, new.steps, at)
-        columns = _columns(metric, new.columns)
+        columns = columns_after(metric, new.columns)
         values = next(
             (new.columns[c.name] for c in columns if c.type is not ColumnType.TEXT and c.name in new.columns),
             None,
@@ -259,6 +266,7 @@ class Draft:
             operation.source,
             operation.original,
             operation.detail,
+            operation.origin,
         )
         self._put_run(run, with_evidence(run, statement, self._limits.evidence))
 
@@ -322,11 +330,16 @@ class Draft:
         self._here(run)
         self._layer.records[run.id] = run
         self._mark(run.id)
+        if run.identities:
+            self._layer.unsettled.add(run.id)
 
     def _put_run(self, old: Run, new: Run) -> None:
         if new is not old and new != old:
             self._layer.records[new.id] = new
             self._mark(new.id)
+            # Who it is may have changed, or it has something to tell its principal.
+            if new.alias_of or (new.identities, new.placeholder) != (old.identities, old.placeholder):
+                self._layer.unsettled.add(new.id)
 
     def _mark(self, run: str) -> None:
         self._layer.journaled.add(run)
@@ -417,22 +430,3 @@ def _bytes(values: NDArray[Any]) -> int:
     """About how much a column takes."""
     texts = sum(len(text) for text in values.tolist() if text) if values.dtype == object else 0
     return 24 * len(values) + texts
-
-
-def _columns(metric: Metric, new: Mapping[str, NDArray[Any]]) -> tuple[Column, ...]:
-    """The metric's columns after rows with these. Raises InvalidInput when texts and numbers meet in one column."""
-    known = {column.name: column for column in metric.columns}
-    for name, values in new.items():
-        column = column_of(name, values)
-        before = known.get(name)
-        if before is None or before.type is column.type:
-            known[name] = column
-        elif {before.type, column.type} == {ColumnType.INT, ColumnType.FLOAT}:
-            known[name] = Column(name, ColumnType.FLOAT)
-        else:
-            raise InvalidInput(
-                f"column {name!r} of metric {metric.name!r} is {before.type}, {column.type} was given",
-                field="columns",
-            )
-    found = tuple(known.values())
-    return metric.columns if found == metric.columns else found

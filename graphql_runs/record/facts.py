@@ -11,7 +11,9 @@ from graphql_runs.model.operation import Annotate, DeclareRun
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import Micros
+from graphql_runs.record.identity import identified
 from graphql_runs.record.limits import RecordLimits
+from graphql_runs.record.union import PLACEHOLDER
 
 _DECLARED = (
     "display_name", "description", "kind", "target", "submitted_by", "heartbeat_seconds", "primary_metric",
@@ -19,7 +21,7 @@ _DECLARED = (
 )  # fmt: skip
 _ANNOTATED = (
     "display_name", "description", "started_at", "ended_at", "heartbeat_at", "exit_code", "error", "warnings", "queueing",
-    "target", "primary_metric", "primary_metric_goal", "portal_url", "cancel_requested_at",
+    "target", "primary_metric", "primary_metric_goal", "portal_url", "cancel_requested_at", "submitted_by",
 )  # fmt: skip
 
 
@@ -33,10 +35,11 @@ def declared(
     parent: Run | None,
     number: int,
     arrival: Micros,
+    limits: RecordLimits,
 ) -> Run:
     """A new run. Until something says more its status is NOT_STARTED. Below a trashed run it is in the trash with that one."""
     created = min(arrival if operation.created_at is None else operation.created_at, arrival)
-    return Run(
+    run = Run(
         id=id,
         run_id=operation.run_id,
         workspace=workspace,
@@ -57,6 +60,7 @@ def declared(
         properties=dict(operation.properties),
         **{name: getattr(operation, name) for name in _DECLARED},
     )
+    return identified(run, operation.identities, limits)
 
 
 def placeholder(
@@ -73,7 +77,7 @@ def placeholder(
         depth=0 if parent is None else parent.depth + 1,
         number=number,
         name=run_id,
-        source="placeholder",
+        source=PLACEHOLDER,
         created_at=arrival,
         status=RunStatus.UNKNOWN,
         status_at=arrival,
@@ -97,7 +101,7 @@ def declared_again(
     if operation.created_at is not None and operation.created_at < run.created_at:
         changes["created_at"] = operation.created_at
     changes |= _maps(run, operation, limits)
-    return replace(run, **changes)
+    return identified(replace(run, **changes), operation.identities, limits)
 
 
 def annotated(run: Run, operation: Annotate, cluster: str | None, limits: RecordLimits) -> Run:
@@ -109,7 +113,7 @@ def annotated(run: Run, operation: Annotate, cluster: str | None, limits: Record
     if operation.remove_tags:
         tags = changes.get("tags", run.tags)
         changes["tags"] = {key: value for key, value in tags.items() if key not in set(operation.remove_tags)}
-    return replace(run, **changes) if changes else run
+    return identified(replace(run, **changes) if changes else run, operation.identities, limits)
 
 
 def _given(operation: DeclareRun | Annotate, names: tuple[str, ...]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Removal:
 
     run: str
     trashed_before: Micros | None = None
+    gone: Sequence[Run] = ()
+    """The runs as they were when they went."""
     done: asyncio.Future[Purged] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def succeed(self, purged: Purged) -> None:
@@ -53,6 +55,7 @@ def purge_of(removal: Removal, root: str, n: int, tree: Sequence[Run]) -> Purge:
     if not gone or gone[0].id != removal.run:
         raise NotFound(f"there is no run {removal.run!r}", field="run")
     _check_trashed(gone[0], removal.trashed_before)
+    removal.gone = gone
     at = now()
     entry = Entry(at, purged=tuple(run.id for run in gone))
     return Purge(

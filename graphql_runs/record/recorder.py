@@ -12,20 +12,11 @@ import asyncio
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from graphql_runs.model import ids
 from graphql_runs.model.errors import AlreadyExists, Conflict, InvalidInput, NotFound, RunsError
-from graphql_runs.model.operation import (
-    AddArtifact,
-    Annotate,
-    DeclareRun,
-    DescribeCluster,
-    LogText,
-    RestoreRun,
-    RunOperation,
-    TrashRun,
-)
+from graphql_runs.model.operation import Annotate, DeclareRun, DescribeCluster, RunOperation
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
 from graphql_runs.model.run import Run
 from graphql_runs.model.time import Micros, now
@@ -33,8 +24,9 @@ from graphql_runs.record.cluster import described
 from graphql_runs.record.draft import Draft, Full, Known, T
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.purge import Purged, Removal, purge_of
-from graphql_runs.record.request import NewPoints, Recorded, Request, prepare
+from graphql_runs.record.request import Recorded, Request, prepare
 from graphql_runs.record.routes import Astray, Routes
+from graphql_runs.record.uniter import Uniter
 from graphql_runs.record.validation import check_name, check_text, check_writer
 from graphql_runs.store.port import Loose, Position, Store, TreeRecord, journal_of
 
@@ -60,6 +52,8 @@ class Recorder:
         self._queues: dict[str, asyncio.Queue[Request | Removal]] = {}
         self._committers: dict[str, asyncio.Task[None]] = {}
         self._closed = False
+        self.uniter = Uniter(store, self._take, limits.evidence)
+        """Keeps runs that are one united; each call settles the runs that it changed before it returns."""
 
     # Workspaces, experiments, clusters
 
@@ -129,6 +123,24 @@ class Recorder:
         Raises InvalidInput, LimitExceeded, NotFound (a run that was never declared), SequenceGap, SequenceConflict, or
         StoreUnavailable; then nothing was acknowledged, and the same call may be tried again.
         """
+        request = await self._take(
+            workspace, operations, writer=writer, sequence=sequence, note=note, create=create
+        )
+        if request.unsettled:
+            await self._settle(self.uniter.settle(request.unsettled))
+        return request.done.result()
+
+    async def _take(
+        self,
+        workspace: str,
+        operations: Sequence[RunOperation],
+        *,
+        writer: str | None = None,
+        sequence: int | None = None,
+        note: bytes | None = None,
+        create: bool = True,
+    ) -> Request:
+        """The call, once what it says is durable."""
         if self._closed:
             raise RunsError("the recorder is closed")
         if (writer is None) != (sequence is None):
@@ -147,7 +159,8 @@ class Recorder:
             request.root = await self._routes.of(request)
             await self._queue(request.root, request)
             try:
-                return await request.done
+                await request.done
+                return request
             except Astray:
                 self._routes.forget(request.named)
                 request.renew()
@@ -167,7 +180,9 @@ class Recorder:
             raise NotFound(f"there is no run {run!r}", field="run")
         removal = Removal(run, trashed_before)
         await self._queue(root, removal)
-        return await removal.done
+        purged = await removal.done
+        await self._settle(self.uniter.free(removal.gone))
+        return purged
 
     async def position(self, workspace: str, root_run_id: str, writer: str) -> Position | None:
         """Where a writer of the tree of that root run stands, None when it never wrote. Raises NotFound when the tree was
@@ -180,6 +195,13 @@ class Recorder:
             if n and await self._store.get(Run, [root]) == [None]:
                 raise NotFound(f"run {root_run_id!r} was purged", field="run")
         return found
+
+    async def _settle(self, settling: Awaitable[None]) -> None:
+        """What was written stays written: what cannot be settled now is left to the next round of `record.uniting`."""
+        try:
+            await settling
+        except RunsError as error:
+            log.warning("runs that are one could not be united: error %s", error)
 
     async def close(self) -> None:
         """Wait until everything that was taken is written or refused."""
@@ -331,7 +353,7 @@ class Recorder:
         else:
             self._trees.move_to_end(root)
         await self._fetch(known, requests)
-        if not known.whole and any(map(_needs_tree, requests)):
+        if not known.whole and any(request.needs_tree for request in requests):
             known.records |= {run.id: run for run in await self._store.tree_runs(root)}
             known.whole = True
         self._trees[root] = known
@@ -343,7 +365,7 @@ class Recorder:
         for request in requests:
             if request.writer is not None and request.writer not in known.positions:
                 writers[request.writer] = None
-            wanted |= {id: kind for kind, id in _looked_at(request) if id not in known.records}
+            wanted |= {id: kind for kind, id in request.looked_at if id not in known.records}
         await self._fetch_kind(known, Run, wanted)
         await self._fetch_kind(known, Metric, wanted)
         await self._fetch_kind(known, LogFile, wanted)
@@ -404,10 +426,6 @@ def _before_removal(requests: Sequence[Request | Removal]) -> list[Request]:
     return found
 
 
-def _needs_tree(request: Request) -> bool:
-    return any(isinstance(operation, TrashRun | RestoreRun) for operation in request.operations)
-
-
 async def _give_way(attempt: int) -> None:
     if attempt:
         await asyncio.sleep(random.uniform(0, 0.001 * min(attempt, 20)))
@@ -415,24 +433,3 @@ async def _give_way(attempt: int) -> None:
 
 def _too_many(root: str) -> Conflict:
     return Conflict(f"the tree {root} was written by others {_ATTEMPTS} times in a row")
-
-
-def _looked_at(request: Request) -> list[tuple[type[TreeRecord], str]]:
-    found: list[tuple[type[TreeRecord], str]] = []
-    for operation in request.operations:
-        run = request.run(operation.run_id)
-        found.append((Run, run))
-        match operation:
-            case NewPoints():
-                found.append((Metric, ids.metric_id(run, operation.metric)))
-            case LogText():
-                found.append((LogFile, ids.log_id(run, operation.path)))
-            case AddArtifact():
-                found.append((Artifact, ids.artifact_id(run, operation.path)))
-            case DeclareRun():
-                found.extend(
-                    (Run, request.run(above))
-                    for above in (operation.parent, operation.root)
-                    if above is not None
-                )
-    return found

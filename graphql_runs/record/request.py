@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,16 @@ from graphql_runs.model.operation import (
     RunOperation,
     SetStatus,
     TrashRun,
+    UniteRun,
 )
-from graphql_runs.model.records import PAYLOAD, PAYLOAD_KINDS, MetricKind
+from graphql_runs.model.records import PAYLOAD, PAYLOAD_KINDS, Artifact, LogFile, Metric, MetricKind
+from graphql_runs.model.run import Run
 from graphql_runs.model.time import Micros
 from graphql_runs.record import columns
 from graphql_runs.record.limits import RecordLimits
 from graphql_runs.record.payload import check_payload
 from graphql_runs.record.validation import check_name, check_operation, check_path
+from graphql_runs.store.port import TreeRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,9 @@ class NewPoints:
     count: int
 
 
-Prepared = DeclareRun | NewPoints | LogText | SetStatus | Annotate | AddArtifact | TrashRun | RestoreRun
+Prepared = (
+    DeclareRun | NewPoints | LogText | SetStatus | Annotate | AddArtifact | TrashRun | RestoreRun | UniteRun
+)
 
 
 @dataclass(slots=True)
@@ -81,6 +86,8 @@ class Request:
     clusters: Mapping[str, str] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     """Run numbers drawn for runs that this call creates, kept over retries."""
+    unsettled: set[str] = field(default_factory=set)
+    """Server ids of runs that may be one with others now, or have something to tell their principal."""
     done: asyncio.Future[Recorded] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def run(self, run_id: str) -> str:
@@ -108,6 +115,30 @@ class Request:
             if run_id is not None
         ]
         return {*self.runs, *above}
+
+    @property
+    def needs_tree(self) -> bool:
+        """All runs of the tree have to be known."""
+        return any(isinstance(operation, TrashRun | RestoreRun) for operation in self.operations)
+
+    @property
+    def looked_at(self) -> list[tuple[type[TreeRecord], str]]:
+        """The records that the operations read or change, by kind and server id."""
+        found: list[tuple[type[TreeRecord], str]] = []
+        for operation in self.operations:
+            run = self.run(operation.run_id)
+            found.append((Run, run))
+            match operation:
+                case NewPoints():
+                    found.append((Metric, ids.metric_id(run, operation.metric)))
+                case LogText():
+                    found.append((LogFile, ids.log_id(run, operation.path)))
+                case AddArtifact():
+                    found.append((Artifact, ids.artifact_id(run, operation.path)))
+                case DeclareRun():
+                    above = (operation.parent, operation.root)
+                    found.extend((Run, self.run(run_id)) for run_id in above if run_id is not None)
+        return found
 
     def renew(self) -> None:
         """Make it wait for an answer once more."""
@@ -152,7 +183,7 @@ def prepare(operations: Sequence[RunOperation], limits: RecordLimits) -> tuple[l
             digest.update(f"{operation.run_id}\0{operation.path}\0{operation.complete}\0".encode())
             digest.update(operation.data)
         else:
-            digest.update(repr(operation).encode())
+            digest.update(_said(operation).encode())
         prepared.append(operation)
     if points > limits.points:
         raise LimitExceeded(f"{points} points in one call, the limit is {limits.points}", field="points")
@@ -162,6 +193,12 @@ def prepare(operations: Sequence[RunOperation], limits: RecordLimits) -> tuple[l
             field="logs",
         )
     return prepared, digest.digest()
+
+
+def _said(operation: RunOperation) -> str:
+    """An operation as text; of the fields that came later (those left out of `repr`) what is given."""
+    later = [getattr(operation, one.name) for one in fields(operation) if not one.repr]
+    return f"{operation!r}{later if any(later) else ''}"
 
 
 def _points(operation: LogPoints | LogRows, field_name: str, limits: RecordLimits) -> NewPoints:

@@ -1,17 +1,16 @@
-"""Which status a run has, from all statements about it.
-
-The latest reported statement counts, ties going to the one that arrived last. A derived statement (exit code, driver line)
-counts when it is later than every reported one, or when nothing was reported; it never overrides a reported terminal
-status. Times in the future are taken as the time of arrival.
-"""
+"""Which status a run has, from all statements about it (`model.evidence`). Times in the future are taken as the time of arrival."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from graphql_runs.model.evidence import decide, latest
 from graphql_runs.model.run import Run, StatusEvidence
 from graphql_runs.model.status import RunStatus
+
+FOLDED = "folded"
+"""The source of the one statement that stands for the earlier ones which are not kept."""
 
 
 def with_evidence(run: Run, statement: StatusEvidence, limit: int) -> Run:
@@ -31,25 +30,9 @@ def with_evidence(run: Run, statement: StatusEvidence, limit: int) -> Run:
     )
 
 
-def decide(evidence: Sequence[StatusEvidence]) -> StatusEvidence:
-    """The statement that counts among one or more, given in order of arrival."""
-    reported = _latest([statement for statement in evidence if statement.reported])
-    derived = _latest([statement for statement in evidence if not statement.reported])
-    if reported is None or derived is None:
-        found = reported or derived
-        assert found is not None
-        return found
-    if reported.status.terminal or reported.at >= derived.at:
-        return reported
-    return derived
-
-
-def _latest(evidence: Sequence[StatusEvidence]) -> StatusEvidence | None:
-    latest = None
-    for statement in evidence:
-        if latest is None or statement.at >= latest.at:
-            latest = statement
-    return latest
+def folded(evidence: Sequence[StatusEvidence]) -> int:
+    """How many more statements there were than are kept."""
+    return int(evidence[1].original or 1) - 1 if len(evidence) > 1 and evidence[1].source == FOLDED else 0
 
 
 def _known(evidence: Sequence[StatusEvidence], statement: StatusEvidence) -> bool:
@@ -62,27 +45,28 @@ def _known(evidence: Sequence[StatusEvidence], statement: StatusEvidence) -> boo
         for old in same_kind
     ):
         return True
-    latest = _latest(same_kind)
+    last = latest(same_kind)
     return (
-        latest is not None
-        and latest is _latest([old for old in evidence if old.reported == statement.reported])
-        and (latest.status, latest.original, latest.detail)
+        last is not None
+        and last is latest([old for old in evidence if old.reported == statement.reported])
+        and (last.status, last.original, last.detail)
         == (statement.status, statement.original, statement.detail)
-        and statement.at >= latest.at
+        and statement.at >= last.at
     )
 
 
 def _bounded(evidence: tuple[StatusEvidence, ...], limit: int) -> tuple[StatusEvidence, ...]:
     if len(evidence) <= limit:
         return evidence
-    first, folded, *rest = evidence
-    count = int(folded.original or 1) if folded.source == "folded" else 1
+    first, old, *rest = evidence
+    count = int(old.original or 1) if old.source == FOLDED else 1
     kept, rest = rest[0], rest[1:]
     summary = replace(
         kept,
-        source="folded",
+        source=FOLDED,
         original=str(count + 1),
         detail=f"{count + 1} earlier statements were folded into this one",
+        origin=None,
     )
     return (first, summary, *rest)
 

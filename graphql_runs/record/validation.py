@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from graphql_runs.model import ids
@@ -17,6 +18,11 @@ from graphql_runs.model.operation import (
     RunOperation,
 )
 from graphql_runs.record.limits import RecordLimits
+
+IDENTITY = re.compile(r"[A-Za-z0-9_.-]+:\S(?:.*\S)?")
+"""What an identity of a run looks like: `<system>:<id>`."""
+IDENTITIES = 16
+"""Identities of one run."""
 
 
 def check_name(text: str, field: str, limits: RecordLimits) -> str:
@@ -54,6 +60,19 @@ def check_path(text: str, field: str, limits: RecordLimits) -> str:
     if "\0" in text or text.startswith("/") or ".." in PurePosixPath(text).parts:
         raise InvalidInput(f"{field} must be relative to the run, without '..': {text[:80]!r}", field=field)
     return text
+
+
+def check_identities(given: Sequence[str], field: str, limits: RecordLimits) -> None:
+    """Identities of a run: each a name of the form `<system>:<id>`, and not too many."""
+    if len(given) > IDENTITIES:
+        raise LimitExceeded(f"{field} has {len(given)} entries, the limit is {IDENTITIES}", field=field)
+    for one in given:
+        check_name(one, field, limits)
+        if not IDENTITY.fullmatch(one):
+            raise InvalidInput(
+                f"{field}: an identity is written system:id, as in slurm:cluster/4242, not {one[:80]!r}",
+                field=field,
+            )
 
 
 def check_text(text: str | None, field: str, limits: RecordLimits) -> None:
@@ -109,6 +128,7 @@ def _check_facts(operation: DeclareRun | Annotate, field: str, limits: RecordLim
             check_name(value, f"{field}.{name}", limits)
     for name in ("display_name", "description"):
         check_text(getattr(operation, name), f"{field}.{name}", limits)
+    check_identities(operation.identities, f"{field}.identities", limits)
     for name in ("tags", "params", "properties"):
         _check_map(getattr(operation, name), f"{field}.{name}", limits)
 

@@ -15,6 +15,7 @@ from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, M
 from graphql_runs.model.run import Run
 from graphql_runs.model.source import PluginReport, SourceReport
 from graphql_runs.read import Store
+from graphql_runs.read.aliases import aliases_of
 from graphql_runs.read.records import get
 from graphql_runs.record.recorder import Recorder
 from graphql_runs.schema.limits import SchemaLimits
@@ -47,6 +48,7 @@ class Context:
     cursors: dict[str, str] = field(default_factory=dict)
     """Live cursors that were taken before the data they go with was read, by run tree or workspace."""
     _loaders: dict[type, Loader[Any]] = field(default_factory=dict)
+    """By the kind of record; under `tuple` the aliases of a run."""
 
     def loader(self, kind: type[R]) -> Loader[R]:
         """The loader of a kind of record, made when first needed."""
@@ -63,6 +65,21 @@ class Context:
         """A record by its server id, through the same loader."""
         found = self.load(kind, id)
         return await found if isinstance(found, Awaitable) else found
+
+    async def aliases(self, run: Run) -> Sequence[Run]:
+        """The aliases of a run, in order of their numbers."""
+        if not run.identities:
+            return ()
+        loader = self._loaders.get(tuple) or self._loaders.setdefault(
+            tuple, Loader(partial(aliases_of, self.store))
+        )
+        found = loader.load(run.id)
+        return (await found if isinstance(found, Awaitable) else found) or ()
+
+    async def members(self, run: Run) -> Sequence[Run]:
+        """A run and those of its aliases that lists would show with it: what is in the trash alone is left out."""
+        found = await self.aliases(run)
+        return (run, *(one for one in found if one.trashed_at is None or run.trashed_at is not None))
 
     def forget(self, id: str) -> None:
         """Read a record anew when it is next asked for, because it was written."""

@@ -25,7 +25,7 @@ from graphql_runs.model.filter import (
 )  # fmt: skip
 from graphql_runs.model.time import Micros
 from graphql_runs.model.time import now as clock
-from graphql_runs.read.trash import in_trash, outside_trash
+from graphql_runs.read.listed import in_trash, is_alias, listed
 from graphql_runs.read.where import Bounds, parse
 from graphql_runs.schema.enums import Direction, Nulls, describe
 from graphql_runs.schema.field import field, optional
@@ -88,6 +88,10 @@ class RunFilter:
     trashed: bool | None = optional(
         "true: only runs in the trash. Unless a filter says something of it, lists leave these out."
     )
+    alias: bool | None = optional(
+        "true: only runs that are another source's view of one (aliasOf). Unless a filter says something of it, lists leave these out."
+    )
+    identity: str | None = optional("Has this identity, such as `slurm:cluster/4242`.")
 
 
 class RunField(StrEnum):
@@ -189,7 +193,7 @@ def run_filter(
     now: Micros | None = None,
     place: str = "filter",
 ) -> conditions.RunFilter:
-    """The conditions of a list by a filter and a filter's text, which leave out the trash by themselves. Of the time `now` (the
+    """The conditions of a list by a filter and a filter's text, which leave out the trash and aliases by themselves. Of the time `now` (the
     clock's unless given) a run is stale or not: read a filter again for every look at the list.
 
     Raises InvalidInput naming the place of what is wrong or too much.
@@ -205,7 +209,7 @@ def run_filter(
         parts.append(And(found))
     if where is not None and (read := parse(where, now, bounds)) is not None:
         parts.append(read)
-    return outside_trash(And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None)
+    return listed(And(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None)
 
 
 def run_order(given: Sequence[RunOrder] | None, place: str = "orderBy") -> tuple[Order, ...]:
@@ -232,7 +236,7 @@ def run_field(column: RunColumn, place: str) -> conditions.Field:
         return AttributeField(Attribute(column.field.value))
     if column.metric and column.metric.name:
         return MetricField(column.metric.name, column.metric.stat)
-    for bag in Bag:
+    for bag in (Bag.TAG, Bag.PARAM, Bag.PROPERTY):
         if key := getattr(column, bag.value):
             return BagField(bag, key)
     raise InvalidInput(f"{place} names an empty key", field=place)
@@ -251,7 +255,7 @@ class _Conditions:
             raise InvalidInput(f"{place} is nested deeper than {self._bounds.depth} levels", field=place)
         yield from self._nested(given, place, depth)
         yield from self._attributes(given, place)
-        for bag in Bag:
+        for bag in (Bag.TAG, Bag.PARAM, Bag.PROPERTY):
             if match := getattr(given, bag.value):
                 yield from comparisons(match, BagField(bag, match.key), f"{place}.{bag}", self._bounds)
         if given.metric is not None:
@@ -281,6 +285,10 @@ class _Conditions:
                 yield from comparisons(match, AttributeField(attribute), f"{place}.{attribute}", self._bounds)
         if given.trashed is not None:
             yield in_trash(given.trashed)
+        if given.alias is not None:
+            yield is_alias(given.alias)
+        if given.identity is not None:
+            yield Compare(BagField(Bag.IDENTITY, given.identity), Op.EXISTS, True)
         if given.stale is not None:
             stale = Compare(AttributeField(Attribute.STALE_AT), Op.LT, self._now)
             yield stale if given.stale else Not(stale)

@@ -60,6 +60,10 @@ class CreateRunInput:
     tags: list[KeyValueInput] | None = optional("Its tags.")
     params: list[KeyValueInput] | None = optional("Its parameters.")
     properties: list[KeyValueInput] | None = optional("Its properties.")
+    identities: list[str] | None = optional(
+        "What other sources may know it by too, each `system:id`, such as `slurm:cluster/4242`. Runs of different sources that share "
+        "one are shown as one run."
+    )
     primary_metric: str | None = optional("The name of the metric that counts.")
     primary_metric_goal: Goal | None = optional("Which way that metric is better.")
     heartbeat_seconds: float | None = optional(
@@ -174,6 +178,7 @@ class UpdateRunInput:
     remove_tags: list[str] | None = optional("Keys of tags that go away.")
     params: list[KeyValueInput] | None = optional("Parameters, merged by key.")
     properties: list[KeyValueInput] | None = optional("Properties, merged by key.")
+    identities: list[str] | None = optional("What other sources may know it by too, besides those it has.")
     status: StatusInput | None = optional("A new status.")
     started_at: DateTime | None = optional("When its code began to run.")
     ended_at: DateTime | None = optional("When it ended.")

@@ -64,6 +64,7 @@ def creation(given: CreateRunInput, run_id: str, parent: Run | None, root: Run |
         tags=mapping(given.tags),
         params=mapping(given.params),
         properties=mapping(given.properties),
+        identities=tuple(given.identities or ()),
     )
     return [(declared, "input"), *_status(given.status, run_id)]
 
@@ -130,6 +131,7 @@ def update(given: UpdateRunInput, run_id: str) -> Placed:
         primary_metric=given.primary_metric,
         primary_metric_goal=given.primary_metric_goal,
         portal_url=given.portal_url,
+        identities=tuple(given.identities or ()),
     )
     found: Placed = [] if facts == Annotate(run_id) else [(facts, "input")]
     found += _status(given.status, run_id)

@@ -1,25 +1,28 @@
 """Runs."""
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, TypeVar
 
 import strawberry
 
 from graphql_runs.model import ids, records, time
 from graphql_runs.model import run as model
 from graphql_runs.model.cursor import decode_page, encode_page
-from graphql_runs.model.filter import Attribute, Under
+from graphql_runs.model.filter import Attribute, Key, Under
 from graphql_runs.model.run import Goal
 from graphql_runs.model.status import RunStatus, StatusClass
 from graphql_runs.read import progress as bars
+from graphql_runs.read.aliases import joined
 from graphql_runs.read.git import git_info
 from graphql_runs.read.logs import main_log, run_logs
 from graphql_runs.read.metrics import MetricChoice, MetricOrder, count_metrics, metric_key, page_metrics
 from graphql_runs.read.phases import duration, is_stale, phases, queue_seconds
 from graphql_runs.schema import enums as enums
-from graphql_runs.schema.artifact import Artifact, artifact_path
+from graphql_runs.schema.artifact import Artifact, artifact_page, artifact_path
 from graphql_runs.schema.best import RunningBest, best_child, running_best
 from graphql_runs.schema.common import KeyValue, pairs
-from graphql_runs.schema.connection import After, Connection, First, Page, named_page
+from graphql_runs.schema.connection import After, Connection, First, Page
 from graphql_runs.schema.context import Info, Loaded
 from graphql_runs.schema.field import argument, field
 from graphql_runs.schema.limits import bounded
@@ -33,8 +36,14 @@ from graphql_runs.schema.run_edge import cursor_of_tree, one_cluster, one_run, t
 from graphql_runs.schema.runs import Filter, OrderBy, RunConnection, RunPage, Where, equals, run_page
 from graphql_runs.schema.scalars import DateTime
 from graphql_runs.schema.search import SEARCH, searched
+from graphql_runs.schema.union import RunConflict, alias_of, aliases, conflicts
 
 Parent = strawberry.Parent[model.Run]
+Owned = TypeVar("Owned", records.Metric, records.LogFile)
+
+
+async def _origin(root: strawberry.Parent[model.StatusEvidence], info: Info) -> model.Run | None:
+    return await one_run(info, root.origin)
 
 
 @strawberry.type(description="One statement about a run's status: who said it, and when.")
@@ -47,6 +56,9 @@ class StatusEvidence:
     source: str = field("Where it was read: a file with its line, or `api`.")
     original: str | None = field("The word for the status in the run's own system, where it is another one.")
     detail: str | None = field("What else was said.")
+    run: RunRef | None = field(
+        "The alias that it was said to, of whose source it is; null where it is this run's own.", _origin
+    )
 
 
 @strawberry.type(description="Why something failed.")
@@ -154,39 +166,66 @@ async def _metrics(
     choice = MetricChoice(root.id, None if names is None else tuple(names), contains, non_finite, order_by)
     kind = f"metrics:{root.id}:{order_by}"
     key = None if after is None else decode_page(kind, after)
-    found = await page_metrics(context.store, choice, after=key, first=first + 1)
+    members = await context.members(root)
+
+    async def page(run: model.Run, key: Key | None, most: int) -> list[records.Metric]:
+        return await page_metrics(context.store, replace(choice, run=run.id), after=key, first=most)
+
+    async def count() -> int:
+        return sum([await count_metrics(context.store, replace(choice, run=run.id)) for run in members])
+
+    found = await joined(members, key, first + 1, page)
     nodes = found[:first]
     return Page(
         nodes,
         cursor=lambda index: encode_page(kind, metric_key(choice, nodes[index])),
         has_next=len(found) > first,
         has_previous=after is not None,
-        count=lambda: count_metrics(context.store, choice),
+        count=count,
     )
 
 
 def _metric(
     root: Parent, info: Info, name: Annotated[str, argument("The metric's name.")]
 ) -> Loaded[records.Metric]:
-    return info.context.load(records.Metric, ids.metric_id(root.id, name))
+    return _first(root, info, records.Metric, lambda run: ids.metric_id(run, name))
+
+
+def _first(root: model.Run, info: Info, kind: type[Owned], id_of: Callable[[str], str]) -> Loaded[Owned]:
+    """What is named of the run itself, or else of the first of its aliases that has it."""
+    own = info.context.load(kind, id_of(root.id))
+    return own if not root.identities else _first_of_all(root, info, kind, id_of)
+
+
+async def _first_of_all(
+    root: model.Run, info: Info, kind: type[Owned], id_of: Callable[[str], str]
+) -> Owned | None:
+    for run in await info.context.members(root):
+        if (found := await info.context.get(kind, id_of(run.id))) is not None:
+            return found
+    return None
 
 
 async def _logs(root: Parent, info: Info) -> list[records.LogFile]:
-    return await run_logs(info.context.store, root.id)
+    members = await info.context.members(root)
+    return [log for run in members for log in await run_logs(info.context.store, run.id)]
 
 
 def _log(
     root: Parent, info: Info, path: Annotated[str, argument("The file's path within the run.")]
 ) -> Loaded[records.LogFile]:
-    return info.context.load(records.LogFile, ids.log_id(root.id, path))
+    return _first(root, info, records.LogFile, lambda run: ids.log_id(run, path))
 
 
 async def _main_log(root: Parent, info: Info) -> records.LogFile | None:
-    return main_log(await run_logs(info.context.store, root.id))
+    for run in await info.context.members(root):
+        if (log := main_log(await run_logs(info.context.store, run.id))) is not None:
+            return log
+    return None
 
 
 async def _progress(root: Parent, info: Info) -> bars.Progress | None:
-    log = main_log(await run_logs(info.context.store, root.id))
+    log = await _main_log(root, info)
     return None if log is None else await bars.log_progress(info.context.store, log)
 
 
@@ -199,7 +238,8 @@ async def _artifacts(
     first: First = 100,
     after: After = None,
 ) -> Page[records.Artifact]:
-    return await named_page(info.context, records.Artifact, root.id, first, after, prefix=prefix)
+    members = await info.context.members(root)
+    return await artifact_page(info.context, members, first, after, prefix)
 
 
 def _upload_url(
@@ -257,6 +297,18 @@ class Run(Node):
     heartbeat_at: DateTime | None = field("The last sign of life; data that comes in counts as one.")
     heartbeat_seconds: float | None = field("How often it announced to send heartbeats.")
     cancel_requested_at: DateTime | None = field("When somebody asked to cancel it.")
+    identities: list[str] = field(
+        "What other sources may know it by too, such as `slurm:cluster/4242`: runs of different sources that share one are one run."
+    )
+    alias_of: RunRef | None = field(
+        "The run that this is another source's view of, which has all that is known; lists leave this one out.",
+        alias_of,
+    )
+    aliases: list[RunRef] = field(
+        "Views of this run by other sources. Their metrics, logs and outputs are in its lists, behind its own.",
+        aliases,
+    )
+    conflicts: list[RunConflict] = field("What its sources state differently.", conflicts)
     trashed_at: DateTime | None = field(
         "Since when it is in the trash, where lists leave it out; null if it is not."
     )

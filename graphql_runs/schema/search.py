@@ -63,7 +63,11 @@ async def searched(
     count = _count(info, first, last, context)
     wanted = line_filter(info, text, regex, level, match_case=match_case, name="text")
     query = LogQuery(wanted, since, until, order_by, context, spans_wanted(info), limits.search_seconds)
-    files = await tree_logs(store, root, below=below, paths=paths, ranks=ranks)
+    files = [
+        file
+        for run in await info.context.members(root)
+        for file in await tree_logs(store, run, below=below, paths=paths, ranks=ranks)
+    ]
     kind = f"search:{root.id}:{order_by}"
     found = await search_logs(
         store,

@@ -54,7 +54,7 @@ def log_id(run: str, path: str) -> str:
 
 
 async def fill(store: Store) -> None:
-    """A sweep with two children, a lone run, a cluster, files, writers that have numbers and notes."""
+    """A sweep with two children, a lone run that is an alias of one of them, a cluster, files, writers that have numbers and notes."""
     recorder = Recorder(store)
     await recorder.create_workspace("home", "a place")
     await recorder.create_workspace("empty")
@@ -78,12 +78,18 @@ async def fill(store: Store) -> None:
             AddArtifact("child-1", "model.bin", size, sha256=blob, blob=blob),
             AddArtifact("child-1", "elsewhere.txt", 5, location="file:///elsewhere.txt"),
             SetStatus("child-1", RunStatus.COMPLETED, "api"),
-            Annotate("child-1", params={"lr": "0.1"}, properties={"größe": "XL $.x"}),
+            Annotate(
+                "child-1", params={"lr": "0.1"}, properties={"größe": "XL $.x"}, identities=("slurm:7",)
+            ),
         ],
     )
     await recorder.record(
         "home",
-        [DeclareRun("lone", "other", "lone", "test"), LogText("lone", "empty.log", b"", complete=True)],
+        [
+            DeclareRun("lone", "other", "lone", "slurm", identities=("slurm:7", "slurm:alpha/7")),
+            LogText("lone", "empty.log", b"", complete=True),
+            SetStatus("lone", RunStatus.RUNNING, "sacct", at=1),
+        ],
     )
     await recorder.close()
 

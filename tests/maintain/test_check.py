@@ -59,6 +59,7 @@ def ids(report: CheckReport) -> list[str]:
 
 async def test_a_sound_store_is_found_sound(full: Store) -> None:
     before = await contents(full)
+    assert before[run_id("lone")].alias_of == CHILD
     end = await journal_end(full, SWEEP)
     for mend in (False, True):
         report = await check_store(full, mend=mend, blobs=True)
@@ -165,6 +166,8 @@ def _set(**values: Any) -> Callable[[dict[str, Any]], None]:
         ({"workspace": "workspace_x"}, "workspace workspace_x does not exist"),
         ({"experiment": "experiment_x"}, "experiment experiment_x does not exist"),
         ({"cluster": "cluster_x"}, "cluster cluster_x does not exist"),
+        ({"alias_of": "run_x"}, "it is an alias of run_x, which does not exist"),
+        ({"alias_of": run_id("lone")}, f"which is one of {CHILD}"),
         ({"root": run_id("lone")}, f"root is {run_id('lone')}"),
     ],
 )

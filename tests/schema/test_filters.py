@@ -174,7 +174,9 @@ async def test_how_a_list_is_found(api: Api, runs: dict[str, str]) -> None:
     }"""
     given = {"filter": {"param": {"key": "lr", "gt": 0.05}}, "where": "name ~ '^trial'"}
     plan = (await api.ask(query, **given))["explainRuns"]
-    assert plan["filter"] == "(params.lr > 0.05 AND name ~ '^trial') AND trashed_at IS NULL"
+    assert (
+        plan["filter"] == "(params.lr > 0.05 AND name ~ '^trial') AND trashed_at IS NULL AND alias_of IS NULL"
+    )
     assert any("bag_by_sort" in step for step in plan["steps"])
     assert plan["matching"] == 1
     assert 0 <= plan["seconds"] < 60

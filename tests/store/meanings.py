@@ -3,6 +3,7 @@ read."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,10 @@ from graphql_runs.model.filter import (
     Under,
 )
 from graphql_runs.model.status import RunStatus
-from graphql_runs.store.port import Store
+from graphql_runs.store.port import Batch, Store, journal_of
 from tests.store.paging import fill, page_through
 from tests.store.reference import Sample
-from tests.store.samples import Place, a_metric, a_run
+from tests.store.samples import Place, a_metric, a_run, entry
 
 LR = BagField(Bag.PARAM, "lr")
 NAME = AttributeField(Attribute.DISPLAY_NAME)
@@ -215,6 +216,40 @@ class Meanings:
             with pytest.raises(InvalidInput) as caught:
                 await store.find_runs(None, order, after=Key(values, "run_x"), first=1)
             assert caught.value.field == "after"
+        await store.close()
+
+    async def test_aliases_and_identities(self, tmp_path: Path) -> None:
+        store = await Place(f"tests.store.opening:{self.opener}", str(tmp_path / "store")).open()
+        principal = a_run("principal", identities=("slurm:a/1", "slurm:1"))
+        alias = a_run("alias", identities=("slurm:1", "x:$.y"), alias_of=principal.id)
+        other = a_run("other", tags={"slurm:1": ""}, trashed_at=1)
+        await fill(store, [Sample(run) for run in (principal, alias, other)])
+        of = AttributeField(Attribute.ALIAS_OF)
+        in_trash = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, True)
+
+        async def finds(where: RunFilter, expected: str) -> None:
+            found = await store.find_runs(where, [Order(AttributeField(Attribute.RUN_ID))], first=10)
+            assert " ".join(one.run.run_id for one in found) == expected, where
+            assert await store.count_runs(where) == len(expected.split()), where
+            assert sum((await store.count_statuses(where)).values()) == len(expected.split()), where
+
+        await finds(Compare(of, Op.EXISTS, True), "alias")
+        await finds(Compare(of, Op.EXISTS, False), "other principal")
+        await finds(Not(Compare(of, Op.EXISTS, False)), "alias")
+        await finds(And((Compare(of, Op.EXISTS, False), Not(in_trash))), "principal")
+        await finds(Compare(of, Op.EQ, principal.id), "alias")
+        await finds(Compare(of, Op.NE, "run_x"), "alias")
+        await finds(Compare(of, Op.IN, ("run_x", principal.id)), "alias")
+        await finds(Compare(BagField(Bag.IDENTITY, "slurm:1"), Op.EXISTS, True), "alias principal")
+        await finds(Compare(BagField(Bag.IDENTITY, "x:$.y"), Op.EXISTS, True), "alias")
+        await finds(Compare(BagField(Bag.IDENTITY, "slurm:1"), Op.EXISTS, False), "other")
+        await finds(Compare(BagField(Bag.IDENTITY, "slurm:a"), Op.EXISTS, True), "")
+        # On its own again, and with an identity more.
+        [end] = await store.ends([journal_of(alias.root)])
+        freed = replace(alias, alias_of=None, identities=(*alias.identities, "z:9"))
+        await store.commit(Batch(alias.root, entry(end, alias.id), replaces=(freed,)))
+        await finds(Compare(of, Op.EXISTS, False), "alias other principal")
+        await finds(Compare(BagField(Bag.IDENTITY, "z:9"), Op.EXISTS, True), "alias")
         await store.close()
 
     async def test_runs_below_a_run(self, tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ def _value(sample: Sample, field: Field) -> SortValue:
             found: SortValue = getattr(run, attribute.value)
             return found
         case BagField(bag, key):
+            if bag is Bag.IDENTITY:
+                return "" if key in run.identities else None
             return {Bag.TAG: run.tags, Bag.PARAM: run.params, Bag.PROPERTY: run.properties}[bag].get(key)
         case MetricField(name, stat):
             for metric in sample.metrics:

@@ -107,6 +107,8 @@ def samples(draw: st.DrawFn) -> list[Sample]:
             ended_at=draw(st.none() | time.map(lambda at: at + 3_000_000)),
             heartbeat_at=draw(st.none() | time),
             trashed_at=draw(st.none() | time),
+            alias_of=draw(st.sampled_from([None, *TEXTS])),
+            identities=tuple(draw(st.sets(st.sampled_from(KEYS)))),
             heartbeat_seconds=draw(st.sampled_from([None, 0.5, 1.0])),
             tags=draw(bag),
             params=draw(bag),
@@ -155,6 +157,12 @@ compares = st.one_of(
     st.builds(Compare, st.sampled_from(TEXT_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), text),
     st.builds(Compare, st.sampled_from(TEXT_FIELDS + BAG_FIELDS), st.sampled_from(WORDS), patterns),
     st.builds(Compare, st.sampled_from(NUMBER_FIELDS + BAG_FIELDS), st.sampled_from(ORDERED), operand),
+    st.builds(
+        Compare,
+        st.sampled_from([AttributeField(Attribute.TRASHED_AT), AttributeField(Attribute.ALIAS_OF)]),
+        st.just(Op.EXISTS),
+        st.booleans(),
+    ),
     # What lists of runs are usually narrowed by.
     st.builds(
         Compare, st.just(AttributeField(Attribute.EXPERIMENT)), st.just(Op.EQ), st.sampled_from(EXPERIMENTS)

@@ -176,7 +176,8 @@ class _Reader:
         if flag == "stale":
             held: RunFilter = Compare(AttributeField(Attribute.STALE_AT), Op.LT, self._now)
             return held if positive else Not(held)
-        return Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, positive)
+        attribute = Attribute.TRASHED_AT if flag == "trashed" else Attribute.ALIAS_OF
+        return Compare(AttributeField(attribute), Op.EXISTS, positive)
 
     def _flag_or_field(self, part: Tree[Token] | Token) -> Field | str:
         assert not isinstance(part, str)
@@ -191,7 +192,7 @@ class _Reader:
             return self._attribute(name)
         kind = ENTITIES.get(_unquoted(entity[0]).lower())
         if kind is None:
-            known = "metrics, params, tags, properties or attributes"
+            known = "metrics, params, tags, properties, identities or attributes"
             raise self._error(entity[0], f"{str(entity[0])!r} is unknown: before the dot goes {known}")
         if kind is Attribute:
             return self._attribute(name)

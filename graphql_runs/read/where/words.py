@@ -15,7 +15,7 @@ TIMES = frozenset(
 )
 """Attributes that are written as times."""
 
-FLAGS = ("stale", "trashed")
+FLAGS = ("stale", "trashed", "alias")
 """Names that are true or false."""
 
 ENTITIES: dict[str, Bag | type[Stat] | type[Attribute]] = {
@@ -23,11 +23,12 @@ ENTITIES: dict[str, Bag | type[Stat] | type[Attribute]] = {
     "param": Bag.PARAM, "params": Bag.PARAM, "parameter": Bag.PARAM, "parameters": Bag.PARAM,
     "tag": Bag.TAG, "tags": Bag.TAG,
     "property": Bag.PROPERTY, "properties": Bag.PROPERTY,
+    "identity": Bag.IDENTITY, "identities": Bag.IDENTITY,
     "attribute": Attribute, "attributes": Attribute, "attr": Attribute, "run": Attribute,
 }  # fmt: skip
 """What may be written before a dot."""
 
-BAGS = {Bag.PARAM: "params", Bag.TAG: "tags", Bag.PROPERTY: "properties"}
+BAGS = {Bag.PARAM: "params", Bag.TAG: "tags", Bag.PROPERTY: "properties", Bag.IDENTITY: "identities"}
 """How the printer writes them."""
 
 STATS = {

@@ -8,7 +8,7 @@ that steps down) is waited out for a bounded time wherever doing a thing twice i
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import pymongo
@@ -311,9 +311,9 @@ class Driver:
         except (OperationFailure, NotImplementedError, KeyError):  # the last two from stand-ins for tests
             return False
 
-    async def ensure_indexes(self, collection: str, indexes: Sequence[Index]) -> None:
-        """Create the indexes that are missing, and see that all are there. Raises StoreUnavailable when one is not as wanted."""
-
+    async def ensure_indexes(self, collection: str, indexes: Sequence[Index], retired: Sequence[str]) -> None:
+        """Create the indexes that are missing, drop the retired ones, and see that all are there. Raises StoreUnavailable when
+        one is not as wanted."""
         models = [_index(index) for index in indexes]
 
         async def call() -> None:
@@ -330,6 +330,9 @@ class Driver:
                 raise StoreUnavailable(
                     f"the index {index.name} of {collection} is not as this version needs it"
                 )
+        for name in there.keys() & set(retired):
+            with suppress(OperationFailure):  # another process was faster
+                await self._collection(collection).drop_index(name)
 
     @asynccontextmanager
     async def watch(
@@ -424,11 +427,9 @@ def _duplicates(error: BulkWriteError) -> list[int]:
 
 
 def _index(index: Index) -> pymongo.IndexModel:
-    options: dict[str, Any] = {"name": index.name}
-    options |= {"unique": True} if index.unique else {}
-    options |= {"sparse": True} if index.sparse else {}
-    options |= {"partialFilterExpression": index.only} if index.only is not None else {}
-    return pymongo.IndexModel(list(index.keys), **options)
+    options = {"unique": index.unique, "sparse": index.sparse, "partialFilterExpression": index.only}
+    given = {name: value for name, value in options.items() if value}
+    return pymongo.IndexModel(list(index.keys), name=index.name, **given)
 
 
 def _request(

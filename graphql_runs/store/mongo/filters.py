@@ -92,6 +92,9 @@ def condition(where: RunFilter, below: Below) -> Query:
         case Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, operand):
             # Indexes say whether something is there only if it is.
             return {"in_trash": bool(operand)}
+        case Compare(AttributeField(Attribute.ALIAS_OF), Op.EXISTS, operand):
+            # Those written by versions that knew no aliases lack it.
+            return {"is_alias": True if operand else {"$ne": True}}
         case Compare(AttributeField(attribute), op, operand):
             return _compared(path(attribute), op, operand)
         case Compare(BagField(bag, key), op, operand):

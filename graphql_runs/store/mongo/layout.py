@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 
+from graphql_runs.model.bags import bag_of
 from graphql_runs.model.errors import InvalidInput
 from graphql_runs.model.filter import Attribute, Bag
 from graphql_runs.model.records import Artifact, Cluster, Experiment, LogFile, Metric, Workspace
@@ -51,9 +52,9 @@ _NAMED_ONCE = Index("name", (("owner", 1), ("name", 1)), unique=True)
 def _dated(*fields: str) -> Index:
     """Runs of one workspace, experiment, …, the newest first: the order in which lists are shown. With what lists and their counts
     leave out, and how they are counted, so that counting needs no documents."""
-    counted = ("in_trash", 1), ("status", 1)
+    counted = ("in_trash", 1), ("is_alias", 1), ("status", 1)
     return Index(
-        f"{'_'.join(fields)}_created",
+        f"{'_'.join(fields)}_listed",
         (
             *((field, 1) for field in fields),
             ("created_at", -1),
@@ -90,6 +91,7 @@ INDEXES: dict[str, tuple[Index, ...]] = {
         # For retention, which asks for all workspaces at once.
         Index("root_ended", (("ended_at", 1), ("_id", 1)), only={"depth": 0}),
         Index("trashed", (("trashed_at", 1), ("_id", 1)), only={"trashed_at": {"$exists": True}}),
+        Index("alias", (("alias_of", 1), ("_id", 1)), only={"alias_of": {"$exists": True}}),
         Index("stale", (("stale_at", 1), ("_id", 1)), only={"stale_at": {"$exists": True}}),
         Index("bag_text", (("bags.k", 1), ("bags.v", 1))),
         Index("bag_number", (("bags.k", 1), ("bags.n", 1))),
@@ -115,6 +117,21 @@ INDEXES: dict[str, tuple[Index, ...]] = {
     "blob.chunks": (Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True),),
 }
 
+RETIRED: dict[str, tuple[str, ...]] = {
+    "run": tuple(
+        f"{fields}_created"
+        for fields in (
+            "workspace",
+            "workspace_status",
+            "experiment",
+            "cluster",
+            "cluster_status_class",
+            "parent",
+        )
+    )
+}
+"""Indexes of earlier versions that no query uses any more."""
+
 
 def standalone_document(record: Standalone) -> Document:
     """The document of a workspace, cluster or experiment; `token` tells who wrote it."""
@@ -138,14 +155,10 @@ def tree_document(record: TreeRecord, turn: int) -> Document:
                     # Words of enumerations as plain texts.
                     document[path(name)] = str(value) if isinstance(value, str) else value
             document["in_trash"] = record.trashed_at is not None
+            if record.alias_of is not None:
+                document["is_alias"] = True
             document["bags"] = [
-                _held(bag_key(bag, key), text)
-                for bag, values in (
-                    (Bag.TAG, record.tags),
-                    (Bag.PARAM, record.params),
-                    (Bag.PROPERTY, record.properties),
-                )
-                for key, text in values.items()
+                _held(bag_key(bag, key), text) for bag in Bag for key, text in bag_of(record, bag).items()
             ]
         case Metric():
             document |= {"owner": record.run, "name": record.name, "workspace": record.workspace}

@@ -46,6 +46,7 @@ _MAY_LACK = frozenset(
         Attribute.PARENT,
         Attribute.TRASHED_AT,
         Attribute.STALE_AT,
+        Attribute.ALIAS_OF,
     }
 )
 """Attributes that a run may lack."""

@@ -20,7 +20,7 @@ from graphql_runs.store.mongo.blobs import Blobs
 from graphql_runs.store.mongo.driver import Driver
 from graphql_runs.store.mongo.heads import Heads
 from graphql_runs.store.mongo.hints import Hints
-from graphql_runs.store.mongo.layout import INDEXES
+from graphql_runs.store.mongo.layout import INDEXES, RETIRED
 from graphql_runs.store.mongo.patience import uncut
 from graphql_runs.store.mongo.records import Records
 from graphql_runs.store.mongo.runs import Runs
@@ -106,7 +106,12 @@ class MongoStore:
         try:
             await driver.ping()
             facts = await find_facts(driver)
-            await asyncio.gather(*(driver.ensure_indexes(name, indexes) for name, indexes in INDEXES.items()))
+            await asyncio.gather(
+                *(
+                    driver.ensure_indexes(name, indexes, RETIRED.get(name, ()))
+                    for name, indexes in INDEXES.items()
+                )
+            )
             epoch = await _settle_epoch(driver)
             store = cls(driver, epoch, facts, sweep_seconds, poll_seconds)
         except BaseException:

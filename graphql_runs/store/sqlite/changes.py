@@ -9,6 +9,7 @@ from hashlib import blake2b
 import apsw
 import orjson
 
+from graphql_runs.model.bags import bag_of
 from graphql_runs.model.change import Hint
 from graphql_runs.model.errors import Conflict, InvalidInput
 from graphql_runs.model.filter import Bag
@@ -284,9 +285,7 @@ class Changes:
 
     def _write_bags(self, key: int, run: Run, old: Mapping[int, str]) -> None:
         new = {
-            self._term(f"{bag.value}:{name}"): text
-            for bag, values in ((Bag.TAG, run.tags), (Bag.PARAM, run.params), (Bag.PROPERTY, run.properties))
-            for name, text in values.items()
+            self._term(f"{bag.value}:{name}"): text for bag in Bag for name, text in bag_of(run, bag).items()
         }
         self._cursor.executemany(
             "DELETE FROM bag WHERE run = ? AND key = ?", [(key, term) for term in old if term not in new]
@@ -336,5 +335,4 @@ def _raw_stats(metric: Metric) -> tuple[float | int | None, ...]:
 
 def _bags_digest(run: Run) -> bytes:
     """Tells whether any tag, param or property differs, without reading them."""
-    bags = [dict(run.tags), dict(run.params), dict(run.properties)]
-    return blake2b(orjson.dumps(bags), digest_size=16).digest()
+    return blake2b(orjson.dumps([dict(bag_of(run, bag)) for bag in Bag]), digest_size=16).digest()

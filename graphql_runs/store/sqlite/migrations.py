@@ -139,5 +139,42 @@ UPDATE artifact SET blob = CAST(doc AS TEXT) ->> 'blob' WHERE json_valid(CAST(do
 CREATE INDEX artifact_by_blob ON artifact(blob) WHERE blob IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _RUNS + _REMOVAL)
+# Runs that are another source's view of one: lists leave these out like the trash, so the column comes before the document, and the
+# indexes that lists are counted from have it.
+_ALIASES = """
+CREATE TABLE new_run(key INTEGER PRIMARY KEY, id TEXT NOT NULL, run_id TEXT NOT NULL, number INTEGER NOT NULL,
+  name TEXT NOT NULL, display_name TEXT, workspace TEXT NOT NULL, experiment TEXT NOT NULL, cluster TEXT, kind TEXT,
+  source TEXT NOT NULL, target TEXT, submitted_by TEXT, status TEXT NOT NULL, created_at INTEGER NOT NULL,
+  started_at INTEGER, ended_at INTEGER, parent TEXT, root TEXT NOT NULL, depth INTEGER NOT NULL, trashed_at INTEGER,
+  alias_of TEXT, stale_at INTEGER, status_class TEXT NOT NULL, duration REAL, bags BLOB NOT NULL, doc BLOB NOT NULL,
+  sum INTEGER NOT NULL);
+INSERT INTO new_run
+  SELECT key, id, run_id, number, name, display_name, workspace, experiment, cluster, kind, source, target, submitted_by, status,
+    created_at, started_at, ended_at, parent, root, depth, trashed_at, NULL, stale_at, status_class, duration, bags, doc, sum
+  FROM run;
+DROP TABLE run;
+ALTER TABLE new_run RENAME TO run;
+CREATE UNIQUE INDEX run_by_id ON run(id);
+CREATE INDEX run_by_root ON run(root, depth, id);
+CREATE INDEX run_by_parent ON run(parent, created_at, status, trashed_at, alias_of);
+CREATE INDEX run_by_cluster ON run(cluster, created_at, status, trashed_at, alias_of);
+CREATE INDEX run_by_experiment ON run(experiment, created_at, status, trashed_at, alias_of);
+CREATE INDEX run_by_status ON run(status, created_at, trashed_at, alias_of);
+CREATE INDEX run_by_status_class ON run(status_class, created_at, status, trashed_at, alias_of);
+CREATE INDEX run_by_workspace ON run(workspace, created_at, status, trashed_at, alias_of);
+CREATE INDEX run_by_run_id ON run(run_id);
+CREATE INDEX run_by_number ON run(number);
+CREATE INDEX run_by_name ON run(name);
+CREATE INDEX run_by_display_name ON run(display_name);
+CREATE INDEX run_by_submitted_by ON run(submitted_by);
+CREATE INDEX run_by_created_at ON run(created_at, status, trashed_at, alias_of);
+CREATE INDEX run_by_started_at ON run(started_at);
+CREATE INDEX run_by_ended_at ON run(ended_at);
+CREATE INDEX run_by_duration ON run(duration);
+CREATE INDEX run_by_trashed_at ON run(trashed_at) WHERE trashed_at IS NOT NULL;
+CREATE INDEX run_by_stale_at ON run(stale_at) WHERE stale_at IS NOT NULL;
+CREATE INDEX run_by_alias_of ON run(alias_of) WHERE alias_of IS NOT NULL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _RUNS + _REMOVAL, _ALIASES)
 """Script i takes a file from version i to i + 1; version 0 is an empty file."""

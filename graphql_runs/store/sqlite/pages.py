@@ -50,7 +50,11 @@ from graphql_runs.store.sqlite.reads import record
 from graphql_runs.store.sqlite.schema import DATED, ORDERED
 
 _FEW_TO_COUNT = 20_000
-_NOT_IN_TRASH = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False)
+_LISTED = (
+    Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False),
+    Compare(AttributeField(Attribute.ALIAS_OF), Op.EXISTS, False),
+)
+"""What lists ask for by themselves."""
 _COUNT = ("SELECT count(*)", "")
 _COUNT_STATUSES = ("SELECT run.status, count(*)", " GROUP BY run.status")
 
@@ -272,8 +276,8 @@ def _all(cursor: apsw.Cursor, where: RunFilter | None, select: str, group: str) 
     """A query over all runs that match."""
     check_filter(where)
     parts = conjuncts(where)
-    # Indexes of lists have `trashed_at` too: with one condition besides, nothing has to be looked up.
-    narrowing = [part for part in parts if part != _NOT_IN_TRASH]
+    # Indexes of lists have these columns too: with one condition besides, nothing has to be looked up.
+    narrowing = [part for part in parts if part not in _LISTED]
     few = _narrowest(cursor, parts, _FEW_TO_COUNT) if len(narrowing) > 1 else None
     if few is None:
         return (

@@ -54,7 +54,7 @@ ORDERED = (
 )
 """Attributes with an index `run_by_…` of their own."""
 
-SPARSE = (Attribute.TRASHED_AT, Attribute.STALE_AT)
+SPARSE = (Attribute.TRASHED_AT, Attribute.STALE_AT, Attribute.ALIAS_OF)
 """Attributes that few runs have, whose index `run_by_…` holds these runs only."""
 
 WAITING = 16

@@ -96,6 +96,8 @@ MEANINGS: list[tuple[str, RunFilter]] = [
     ("stale != true", Not(STALE)),
     ("attributes.stale = FALSE", Not(STALE)),
     ("trashed = true", by(Attribute.TRASHED_AT, Op.EXISTS, True)),
+    ("alias != TRUE", by(Attribute.ALIAS_OF, Op.EXISTS, False)),
+    ("identities.`slurm:a/1` IS NOT NULL", Compare(BagField(Bag.IDENTITY, "slurm:a/1"), Op.EXISTS, True)),
 ]
 
 

@@ -29,7 +29,7 @@ from graphql_runs.model.filter import (
 )
 from graphql_runs.store.mongo import MongoStore
 from graphql_runs.store.mongo.driver import LONGEST_SECONDS, Driver
-from graphql_runs.store.mongo.layout import INDEXES
+from graphql_runs.store.mongo.layout import INDEXES, RETIRED
 from graphql_runs.store.port import Item, Purge, Store
 from tests.store.mongo.opening import connect
 from tests.store.mongo.servers import Servers
@@ -37,7 +37,11 @@ from tests.store.paging import fill
 from tests.store.reference import Sample
 from tests.store.samples import HOME, LAB, Log, a_metric, a_run, chunks, entry
 
-LISTED = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False)
+LISTED = And(
+    tuple(
+        Compare(AttributeField(name), Op.EXISTS, False) for name in (Attribute.TRASHED_AT, Attribute.ALIAS_OF)
+    )
+)
 NEWEST = Order(AttributeField(Attribute.CREATED_AT), descending=True)
 CLUSTER = "cluster_x"
 PARENT = a_run("r0").id
@@ -94,9 +98,19 @@ async def test_every_index_is_there(target: str, store: Store) -> None:
     driver = connect(target)
     for collection, indexes in INDEXES.items():
         # Raises for one that is missing or not as wanted.
-        await driver.ensure_indexes(collection, indexes)
+        await driver.ensure_indexes(collection, indexes, ())
         found = await driver._collection(collection).index_information()
         assert {index.name for index in indexes} | {"_id_"} == set(found)
+    driver.close()
+
+
+async def test_indexes_of_earlier_versions_go_away(target: str, store: Store) -> None:
+    driver = connect(target)
+    runs = driver._collection("run")
+    for name in RETIRED["run"]:
+        await runs.create_index([("workspace", 1), (name, 1)], name=name)
+    await (await MongoStore.open(connect(target))).close()
+    assert set(await runs.index_information()) == {index.name for index in INDEXES["run"]} | {"_id_"}
     driver.close()
 
 
@@ -157,9 +171,9 @@ async def test_every_command_has_a_time_limit_and_every_write_waits_for_the_majo
 
 
 QUERIES: list[tuple[RunFilter | None, list[Order], str]] = [
-    (And((equal(Attribute.EXPERIMENT, LAB), LISTED)), [NEWEST], "experiment_created"),
-    (And((equal(Attribute.WORKSPACE, HOME), LISTED)), [NEWEST], "workspace_created"),
-    (And((equal(Attribute.PARENT, PARENT), LISTED)), [NEWEST], "parent_created"),
+    (And((equal(Attribute.EXPERIMENT, LAB), LISTED)), [NEWEST], "experiment_listed"),
+    (And((equal(Attribute.WORKSPACE, HOME), LISTED)), [NEWEST], "workspace_listed"),
+    (And((equal(Attribute.PARENT, PARENT), LISTED)), [NEWEST], "parent_listed"),
     (
         And(
             (
@@ -168,7 +182,7 @@ QUERIES: list[tuple[RunFilter | None, list[Order], str]] = [
             )
         ),
         [NEWEST],
-        "cluster_status_class_created",
+        "cluster_status_class_listed",
     ),
     (And((equal(Attribute.WORKSPACE, HOME), LISTED)), [Order(MetricField("loss"))], "last_of"),
     (
@@ -178,6 +192,12 @@ QUERIES: list[tuple[RunFilter | None, list[Order], str]] = [
     ),
     (Compare(BagField(Bag.TAG, "own"), Op.EQ, "7"), [NEWEST], "bag_text"),
     (LISTED, [Order(BagField(Bag.TAG, "own"))], "bag_"),
+    (Compare(AttributeField(Attribute.ALIAS_OF), Op.IN, ("run_7",)), [], "alias"),
+    (
+        Compare(BagField(Bag.IDENTITY, "slurm:7"), Op.EXISTS, True),
+        [Order(AttributeField(Attribute.DEPTH))],
+        "bag_",
+    ),
 ]
 
 
@@ -194,6 +214,8 @@ async def test_a_page_is_read_from_an_index(
                 created_at=i,
                 cluster=CLUSTER if i % 2 else None,
                 tags={"own": str(i)},
+                identities=(f"slurm:{i}",),
+                alias_of="run_7" if i == 8 else None,
                 **parent,
             )
             await fill(store, [Sample(run, (a_metric(run, "loss", last=float(i)),))])

@@ -35,7 +35,13 @@ NEWEST = Order(AttributeField(Attribute.CREATED_AT), descending=True)
 ROOTS = Compare(AttributeField(Attribute.PARENT), Op.EXISTS, False)
 
 
-KEPT = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False)
+KEPT = And(
+    tuple(
+        Compare(AttributeField(name), Op.EXISTS, False) for name in (Attribute.TRASHED_AT, Attribute.ALIAS_OF)
+    )
+)
+IDENTIFIED = Compare(BagField(Bag.IDENTITY, "slurm:c/1"), Op.EXISTS, True)
+ALIASES = Compare(AttributeField(Attribute.ALIAS_OF), Op.IN, ("run_a", "run_b"))
 IN_TRASH = Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, True)
 LONG_THERE = Compare(AttributeField(Attribute.TRASHED_AT), Op.LT, 5)
 LATEST_TRASH = Order(AttributeField(Attribute.TRASHED_AT), descending=True)
@@ -69,7 +75,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         (And((HERE, ROOTS)), NEWEST, "run USING INDEX run_by_parent"),
         (None, NEWEST, "run USING INDEX run_by_created_at"),
         (None, Order(BagField(Bag.PARAM, "own")), "bag USING INDEX bag_by_sort"),
-        # Lists leave out what is in the trash.
+        # Lists leave out aliases and what is in the trash.
         (And((IN_LAB, KEPT)), NEWEST, "run USING INDEX run_by_experiment"),
         (And((HERE, KEPT)), NEWEST, "run USING INDEX run_by_workspace"),
         (And((HERE, ROOTS, KEPT)), NEWEST, "run USING INDEX run_by_parent"),
@@ -98,6 +104,30 @@ async def test_a_page_is_read_from_an_index(
     # Nothing but runs of equal values is sorted.
     sorts = [step for step in (first, *rest) if "TEMP B-TREE" in step]
     assert narrow or all("LAST TERM" in step for step in sorts[:1])
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (And((HERE, IDENTIFIED)), "bag USING COVERING INDEX bag_by_sort"),
+        (ALIASES, "run USING COVERING INDEX run_by_alias_of"),
+    ],
+)
+async def test_runs_that_are_one_are_found_in_an_index(
+    store: SqliteStore, where: RunFilter, index: str
+) -> None:
+    for i in range(3):
+        run = a_run(f"one{i}", number=9 - i, identities=("slurm:c/1", f"x:{i}"), alias_of="run_a")
+        await fill(store, [Sample(run)])
+    order = [Order(AttributeField(Attribute.DEPTH)), Order(AttributeField(Attribute.NUMBER))]
+    plan = await store.explain_runs(where, order, first=5)
+    assert [step for step in plan if f"SEARCH {index}" in step]
+    assert not [step for step in plan if step.startswith("SCAN run")]
+    assert [one.run.run_id for one in await store.find_runs(where, order, first=5)] == [
+        "one2",
+        "one1",
+        "one0",
+    ]
 
 
 async def test_lists_without_the_trash_are_counted_in_an_index(store: SqliteStore) -> None:

@@ -1,4 +1,4 @@
-"""A file of the first version, with data in it, becomes one of this version."""
+"""A file of an earlier version, with data in it, becomes one of this version."""
 
 from __future__ import annotations
 
@@ -43,17 +43,20 @@ RUNS = [
 METRIC, LOG = a_metric(RUNS[0], "loss", last=0.5, count=3), a_log(RUNS[0], "out", size=5)
 OUTPUT, LINK = an_artifact(RUNS[0], "model", blob=SHA), an_artifact(RUNS[0], "data", location="/data")
 ITEMS = [Item(0, 2, b"ab"), Item(2, 3, b"c")]
-NEW_FIELDS = {"trashed_at"}
+NEW_FIELDS = [{"trashed_at", "identities", "alias_of"}, {"identities", "alias_of"}]
+"""What each version did not know yet."""
 
 
 class OldFile:
-    """Writes as the first version did."""
+    """Writes as an earlier version did."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, version: int) -> None:
+        self.version = version
         self.db = sqlite3.connect(path)
         self.db.execute("PRAGMA journal_mode = wal")
-        self.db.executescript(MIGRATIONS[0])
-        self.db.execute("PRAGMA user_version = 1")
+        for script in MIGRATIONS[:version]:
+            self.db.executescript(script)
+        self.db.execute(f"PRAGMA user_version = {version}")
         self.db.execute(f"PRAGMA application_id = {schema.APPLICATION}")
 
     def term(self, text: str) -> int:
@@ -67,7 +70,8 @@ class OldFile:
 
     def document(self, record: object) -> dict[str, object]:
         fields = json.loads(documents.encode(record))
-        doc = json.dumps({name: value for name, value in fields.items() if name not in NEW_FIELDS}).encode()
+        unknown = NEW_FIELDS[self.version - 1]
+        doc = json.dumps({name: value for name, value in fields.items() if name not in unknown}).encode()
         return {"doc": doc, "sum": zlib.crc32(doc)}
 
     def run(self, run: Run) -> None:
@@ -85,7 +89,8 @@ class OldFile:
     def stream(self, name: str, items: list[Item]) -> None:
         key = self.term(name)
         waits = not name.startswith("journal_")
-        self.insert("stream", key=key, end=items[-1].end, waiting=waits * len(items))
+        numbered = {} if self.version == 1 else {"term": key, "floor": 0}
+        self.insert("stream", key=key, end=items[-1].end, waiting=waits * len(items), **numbered)
         for item in items:
             self.insert(
                 "item",
@@ -103,11 +108,11 @@ class OldFile:
         self.db.close()
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """A file of the first version, with some of everything."""
+@pytest.fixture(params=[1, 2])
+def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A file of an earlier version, with some of everything."""
     path = tmp_path / "runs.sqlite"
-    with closing(OldFile(path)) as old:
+    with closing(OldFile(path, request.param)) as old:
         home = Workspace(HOME, "home", 1)
         old.insert("workspace", key=old.term(HOME), owner=old.term(""), name="home", **old.document(home))
         for run in RUNS:
@@ -126,9 +131,10 @@ def path(tmp_path: Path) -> Path:
         )
         old.insert("log", key=old.term(LOG.id), owner=key, name="out", **old.document(LOG))
         for artifact in (OUTPUT, LINK):
-            old.insert(
-                "artifact", key=old.term(artifact.id), owner=key, name=artifact.path, **old.document(artifact)
+            named = {"owner": key, "name": artifact.path} | (
+                {"blob": artifact.blob} if old.version > 1 else {}
             )
+            old.insert("artifact", key=old.term(artifact.id), **named, **old.document(artifact))
         old.stream(METRIC.id, ITEMS)
         old.insert("position", root=key, writer="w", sequence=4, digest=b"d", note=None)
         old.insert("hint", workspace=old.term(HOME), run=key, n=3, root=key, at=8)
@@ -163,6 +169,7 @@ async def test_it_is_found_by_old_and_new_attributes(path: Path) -> None:
         return sorted(one.run.run_id for one in await store.find_runs(where, [], first=9))
 
     assert await found(Attribute.TRASHED_AT, Op.EXISTS, False) == sorted(run.run_id for run in RUNS)
+    assert await found(Attribute.ALIAS_OF, Op.EXISTS, False) == sorted(run.run_id for run in RUNS)
     assert await found(Attribute.STALE_AT, Op.EXISTS, True) == ["silent", "stale"]
     for run in RUNS:
         if run.stale_at is not None:
@@ -178,7 +185,9 @@ async def test_it_is_found_by_old_and_new_attributes(path: Path) -> None:
 async def test_it_goes_on(path: Path) -> None:
     store = await SqliteStore.open(path)
     run = RUNS[0]
-    trashed = replace(run, trashed_at=12, tags={"team": "b"})
+    trashed = replace(
+        run, trashed_at=12, tags={"team": "b"}, alias_of=RUNS[1].id, identities=("slurm:c/1", "wandb:x")
+    )
     more = Item(3, 4, b"d")
     await store.commit(
         Batch(
@@ -192,6 +201,11 @@ async def test_it_goes_on(path: Path) -> None:
     assert await store.compact(METRIC.id, Item(0, 4, b"abcd"), [*ITEMS, more])
     in_trash = Compare(AttributeField(Attribute.TRASHED_AT), Op.LTE, 12)
     assert [one.run for one in await store.find_runs(in_trash, [], first=9)] == [trashed]
+    for where in (
+        Compare(AttributeField(Attribute.ALIAS_OF), Op.EQ, RUNS[1].id),
+        Compare(BagField(Bag.IDENTITY, "wandb:x"), Op.EXISTS, True),
+    ):
+        assert [one.run for one in await store.find_runs(where, [], first=9)] == [trashed]
     await store.put_blob(chunks(b"x"), limit=1)
     later = 1 << 60
     assert await store.sweep_blobs(later) == 0
@@ -241,5 +255,6 @@ async def test_each_attribute_has_its_column(tmp_path: Path) -> None:
         "kind",
         "target",
         "trashed_at",
+        "alias_of",
         "stale_at",
     }
