@@ -24,7 +24,7 @@ class Goal(StrEnum):
 class StatusEvidence:
     """One statement about a run's status: who said it, when, and whether it was reported by the job's system or derived
     by us (from an exit code, a driver line, a heartbeat). `origin` is the server id of the alias that was told so, None when the run
-    itself was."""
+    itself was. `until` is the last time that the same was said again, None when it was not."""
 
     status: RunStatus
     at: Micros
@@ -33,6 +33,7 @@ class StatusEvidence:
     original: str | None = None
     detail: str | None = None
     origin: str | None = None
+    until: Micros | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,27 @@ from dataclasses import replace
 from graphql_runs.model.evidence import decide, latest
 from graphql_runs.model.run import Run, StatusEvidence
 from graphql_runs.model.status import RunStatus
+from graphql_runs.model.time import Micros
 
 FOLDED = "folded"
 """The source of the one statement that stands for the earlier ones which are not kept."""
 
 
 def with_evidence(run: Run, statement: StatusEvidence, limit: int) -> Run:
-    """The run after one more statement; the same object when it says nothing new."""
-    if _known(run.evidence, statement):
+    """The run after one more statement; the same object when it says nothing new. One that says the latest again, at a later
+    time, only makes that one stand until then."""
+    same = [old for old in run.evidence if _alike(old, statement)]
+    if any(
+        (old.status, old.original) == (statement.status, statement.original) and _covers(old, statement.at)
+        for old in same
+    ):
         return run
-    evidence = _bounded((*run.evidence, statement), limit)
+    last = latest(same)
+    if last is not None and _repeats(run, last, statement):
+        longer = replace(last, until=statement.at)
+        evidence = tuple(longer if old is last else old for old in run.evidence)
+    else:
+        evidence = _bounded((*run.evidence, statement), limit)
     decided = decide(evidence)
     return replace(
         run,
@@ -35,20 +46,19 @@ def folded(evidence: Sequence[StatusEvidence]) -> int:
     return int(evidence[1].original or 1) - 1 if len(evidence) > 1 and evidence[1].source == FOLDED else 0
 
 
-def _known(evidence: Sequence[StatusEvidence], statement: StatusEvidence) -> bool:
-    """The same words again: at the same time, or as the latest of that kind from the same source."""
-    same_kind = [
-        old for old in evidence if old.reported == statement.reported and old.source == statement.source
-    ]
-    if any(
-        (old.status, old.at, old.original) == (statement.status, statement.at, statement.original)
-        for old in same_kind
-    ):
-        return True
-    last = latest(same_kind)
+def _alike(old: StatusEvidence, statement: StatusEvidence) -> bool:
+    return old.reported == statement.reported and old.source == statement.source
+
+
+def _covers(old: StatusEvidence, at: Micros) -> bool:
+    """The same words were said of that time already."""
+    return old.at == at or (old.until is not None and old.at < at <= old.until)
+
+
+def _repeats(run: Run, last: StatusEvidence, statement: StatusEvidence) -> bool:
+    """Nothing else has been said since by any source of that kind."""
     return (
-        last is not None
-        and last is latest([old for old in evidence if old.reported == statement.reported])
+        last is latest([old for old in run.evidence if old.reported == statement.reported])
         and (last.status, last.original, last.detail)
         == (statement.status, statement.original, statement.detail)
         and statement.at >= last.at

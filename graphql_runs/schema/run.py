@@ -50,6 +50,7 @@ async def _origin(root: strawberry.Parent[model.StatusEvidence], info: Info) -> 
 class StatusEvidence:
     status: RunStatus = field("The status it states.")
     at: DateTime = field("The time it speaks of.")
+    until: DateTime | None = field("The last time that the same was said again; null where it was not.")
     reported: bool = field(
         "true: the run's own system says so. false: we derived it, from an exit code or a log line, say."
     )

@@ -48,10 +48,25 @@ def test_an_end_sets_ended_at_and_a_new_start_takes_it_back() -> None:
     assert (again.ended_at, again.started_at) == (None, 10)
 
 
-def test_a_repeated_statement_changes_nothing() -> None:
+def test_a_statement_that_is_delivered_again_changes_nothing() -> None:
     run = after(said(S.RUNNING, 10), said(S.COMPLETED, 20))
     assert with_evidence(run, said(S.RUNNING, 10), 100) is run
-    assert with_evidence(run, said(S.COMPLETED, 25), 100) is run
+    longer = with_evidence(run, said(S.COMPLETED, 25), 100)
+    assert with_evidence(longer, said(S.COMPLETED, 25), 100) is longer
+    assert with_evidence(longer, said(S.COMPLETED, 23), 100) is longer
+
+
+def test_a_statement_that_is_said_again_stands_until_then() -> None:
+    run = after(said(S.RUNNING, 500), said(S.RUNNING, 547))
+    assert [(one.at, one.until) for one in run.evidence] == [(500, 547)]
+    assert (run.status, run.status_at, run.started_at) == (S.RUNNING, 500, 500)
+    # What was said of a time before arrives late.
+    assert after(said(S.RUNNING, 500), said(S.RUNNING, 547), said(S.QUEUED, 542)).status is S.RUNNING
+    assert after(said(S.RUNNING, 500), said(S.RUNNING, 547), said(S.QUEUED, 548)).status is S.QUEUED
+    exit_code = said(S.FAILED, 530, reported=False, source="exit_code")
+    assert after(said(S.RUNNING, 500), said(S.RUNNING, 547), exit_code).status is S.RUNNING
+    done = after(said(S.COMPLETED, 20), said(S.COMPLETED, 25), said(S.RUNNING, 22))
+    assert (done.status, done.ended_at) == (S.COMPLETED, 20)
 
 
 def test_old_statements_are_folded_and_counted() -> None:
