@@ -198,7 +198,7 @@ def plugins() -> None:
     from graphql_runs.server.fault import CommandError
 
     try:
-        table(("plugin", "stability", "version", "reads"), plugin_rows(read_settings()))
+        table(("plugin", "kind", "stability", "version", "what it takes in"), plugin_rows(read_settings()))
     except CommandError as error:
         fail(error)
 

@@ -18,7 +18,7 @@ from graphql_runs.ingest.source import Source, SourceConfig
 from graphql_runs.ingest.threads import Threads
 from graphql_runs.ingest.work import Work
 from graphql_runs.ingest.writer import Records
-from graphql_runs.model.source import PluginReport, SourceReport, SourceState
+from graphql_runs.model.source import PluginKind, PluginReport, SourceReport, SourceState
 
 __all__ = ["Host", "RemoteConfig", "SourceConfig", "load_plugins"]
 
@@ -55,7 +55,10 @@ class Host:
         self._reports = (
             plugins.reports
             if isinstance(plugins, Plugins)
-            else (*map(report_of, plugins), *map(report_of, remotes))
+            else (
+                *(report_of(plugin, PluginKind.INGESTER) for plugin in plugins),
+                *(report_of(remote, PluginKind.REMOTE) for remote in remotes),
+            )
         )
         self._limits = limits
         self._poll_seconds = poll_seconds

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from graphql_runs.ingest.api import GROUP, Ingester, Stability
 from graphql_runs.ingest.receiver import RECEIVERS, Receiver
 from graphql_runs.ingest.remote import REMOTES, Remote
-from graphql_runs.model.source import PluginReport
+from graphql_runs.model.source import PluginKind, PluginReport
 
 log = logging.getLogger(__name__)
 T = TypeVar("T", Ingester, Remote, Receiver)
@@ -37,7 +37,7 @@ def find_plugins(allowed: Collection[str] | None = None) -> list[Found[Ingester]
     others = {point.name for group in (RECEIVERS, REMOTES) for point in entry_points(group=group)}
     names = sorted(points) if allowed is None else list(dict.fromkeys(allowed))
     found: list[Found[Ingester]] = [
-        _load(points[name], _no_ingester) if name in points else _missing(name)
+        _load(points[name], PluginKind.INGESTER) if name in points else _missing(name)
         for name in names
         if name in points or name not in others
     ]
@@ -46,12 +46,12 @@ def find_plugins(allowed: Collection[str] | None = None) -> list[Found[Ingester]
 
 def find_receivers(allowed: Collection[str] | None = None) -> list[Found[Receiver]]:
     """Load the receivers of every installed plugin, or of those named."""
-    return [_load(point, _no_receiver) for point in _points(RECEIVERS, allowed)]
+    return [_load(point, PluginKind.RECEIVER) for point in _points(RECEIVERS, allowed)]
 
 
 def find_remotes(allowed: Collection[str] | None = None) -> list[Found[Remote]]:
     """Load what every installed plugin, or those named, has for sources that are addresses."""
-    return [_load(point, _no_remote) for point in _points(REMOTES, allowed)]
+    return [_load(point, PluginKind.REMOTE) for point in _points(REMOTES, allowed)]
 
 
 class Plugins(Sequence[Ingester]):
@@ -88,9 +88,9 @@ def load_plugins(allowed: Collection[str] | None = None) -> Plugins:
     return plugins
 
 
-def report_of(plugin: Ingester | Remote) -> PluginReport:
+def report_of(plugin: Ingester | Remote, kind: PluginKind) -> PluginReport:
     """What there is to say of a plugin that was handed over without its package."""
-    return PluginReport(plugin.name, "", "", plugin.description, str(plugin.stability))
+    return PluginReport(plugin.name, kind, "", "", plugin.description, str(plugin.stability))
 
 
 def _points(group: str, allowed: Collection[str] | None) -> list[EntryPoint]:
@@ -98,38 +98,47 @@ def _points(group: str, allowed: Collection[str] | None) -> list[EntryPoint]:
     return [point for point in points if allowed is None or point.name in allowed]
 
 
-def _load(point: EntryPoint, problem_of: Callable[[object], str | None]) -> Found[Any]:
+def _load(point: EntryPoint, kind: PluginKind) -> Found[Any]:
     package = point.dist.name if point.dist else point.module
     version = point.dist.version if point.dist else "unknown"
     plugin: Any = None
     try:
         plugin = point.load()
-        problem = problem_of(plugin) or _misnamed(point.name, plugin.name)
+        problem = _PROBLEMS[kind](point.name, plugin)
     except Exception as error:
         # Whatever a foreign package does at import must not stop the server.
         log.debug("a plugin does not load: plugin %s", point.name, exc_info=True)
         problem = f"{type(error).__name__}: {error}"
     if problem is not None:
-        return Found(PluginReport(point.name, package, version, error=problem))
-    report = PluginReport(point.name, package, version, plugin.description, str(plugin.stability))
+        return Found(PluginReport(point.name, kind, package, version, error=problem))
+    report = PluginReport(plugin.name, kind, package, version, plugin.description, str(plugin.stability))
     return Found(report, plugin)
 
 
 _USUAL = {"name": (str,), "description": (str,), "stability": (Stability,)}
 
 
-def _no_ingester(plugin: object) -> str | None:
-    """What keeps an object from being one, or None."""
-    return _lacks(plugin, {"precedence": (int,)}, ("runs", "units", "read")) or _no_config(plugin)
+def _no_ingester(name: str, plugin: object) -> str | None:
+    """What keeps the object of an entry point from being one, or None."""
+    lacks = _lacks(plugin, {"precedence": (int,)}, ("runs", "units", "read"))
+    return lacks or _no_config(plugin) or _misnamed(name, plugin)
 
 
-def _no_receiver(plugin: object) -> str | None:
+def _no_receiver(name: str, plugin: object) -> str | None:
+    """Its own name is that of its paths, and need not be the plugin's."""
     return _lacks(plugin, {}, ("routes",))
 
 
-def _no_remote(plugin: object) -> str | None:
+def _no_remote(name: str, plugin: object) -> str | None:
     attributes = {"poll_seconds": (float, int), "schemes": (tuple, list)}
-    return _lacks(plugin, attributes, ("connect",)) or _no_config(plugin)
+    return _lacks(plugin, attributes, ("connect",)) or _no_config(plugin) or _misnamed(name, plugin)
+
+
+_PROBLEMS: Mapping[PluginKind, Callable[[str, object], str | None]] = {
+    PluginKind.INGESTER: _no_ingester,
+    PluginKind.REMOTE: _no_remote,
+    PluginKind.RECEIVER: _no_receiver,
+}
 
 
 def _lacks(plugin: object, more: Mapping[str, tuple[type, ...]], methods: Sequence[str]) -> str | None:
@@ -150,11 +159,12 @@ def _no_config(plugin: object) -> str | None:
     return None
 
 
-def _misnamed(name: str, own: str) -> str | None:
+def _misnamed(name: str, plugin: object) -> str | None:
+    own = getattr(plugin, "name", None)
     if own != name:
         return f"its name is {own!r}, its entry point's {name!r}"
     return f"the name {RESERVED!r} is the host's own" if own == RESERVED else None
 
 
 def _missing(name: str) -> Found[Ingester]:
-    return Found(PluginReport(name, "", "", error="it is not installed"))
+    return Found(PluginReport(name, PluginKind.INGESTER, "", "", error="it is not installed"))

@@ -73,11 +73,25 @@ class SourceReport:
         return source_id(f"{self.uri}#{self.plugin}")
 
 
+class PluginKind(StrEnum):
+    """What a plugin does.
+
+    INGESTER: reads files, and follows them.
+    REMOTE:   asks something that has an address, again and again.
+    RECEIVER: is spoken to over HTTP.
+    """
+
+    INGESTER = "INGESTER"
+    REMOTE = "REMOTE"
+    RECEIVER = "RECEIVER"
+
+
 @dataclass(frozen=True, slots=True)
 class PluginReport:
-    """A plugin that is installed. `error` says why it cannot be used; it has neither stability nor description then."""
+    """A plugin that is installed; a package may have one of each kind. `error` says why it cannot be used; it has neither stability nor description then."""
 
     name: str
+    kind: PluginKind
     package: str
     version: str
     description: str | None = None

@@ -12,7 +12,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from graphql_runs.model.filter import Stat
 from graphql_runs.model.records import ColumnType, LogStream, MetricKind
 from graphql_runs.model.run import Goal
-from graphql_runs.model.source import SourceState
+from graphql_runs.model.source import PluginKind, SourceState
 from graphql_runs.model.status import RunStatus, StatusClass
 from graphql_runs.read.charts import ChartKind
 from graphql_runs.read.levels import LogLevel
@@ -189,6 +189,15 @@ describe(
         "RETRYING": "A passing trouble is being waited out; nothing is lost.",
         "FAILED": "Something cannot be read until it changes, see lastError; all the rest goes on.",
         "STOPPED": "The server stopped reading.",
+    },
+)
+describe(
+    PluginKind,
+    "What a plugin does.",
+    {
+        "INGESTER": "Reads files, and follows them as they grow.",
+        "REMOTE": "Asks something that has an address, again and again.",
+        "RECEIVER": "Takes what is sent to the server over HTTP.",
     },
 )
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from graphql_runs.model.source import SourceReport, SourceState
+from graphql_runs.model.source import PluginKind, SourceReport, SourceState
 from graphql_runs.read.server import capabilities
 from graphql_runs.schema import enums as enums
 from graphql_runs.schema.context import Context
@@ -41,9 +41,10 @@ class Source(Node):
 @strawberry.type(description="An installed plugin.")
 class Plugin:
     name: str = field("Its name.")
+    kind: PluginKind = field("What it does.")
     package: str = field("The package it is part of.")
     version: str = field("The version of that package.")
-    description: str | None = field("What it reads, and how it recognises it.")
+    description: str | None = field("What it takes in, and how it recognises it.")
     stability: str | None = field("How much its behaviour may still change: EXPERIMENTAL, BETA or STABLE.")
     error: str | None = field("Why it cannot be used, if it cannot.")
 

@@ -66,8 +66,8 @@ def schema_text() -> str:
     return print_schema()
 
 
-def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str]]:
-    """Name, stability, version and description of every ingester and receiver that is installed; a broken one says why."""
+def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str, str]]:
+    """Name, kind, stability, version and description of every plugin that is installed; a broken one says why."""
     from graphql_runs.ingest.plugins import find_receivers, load_plugins
     from graphql_runs.server.logs import configure_logging
 
@@ -75,6 +75,7 @@ def plugin_rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     return [
         (
             report.name,
+            report.kind.lower(),
             (report.stability or "broken").lower(),
             report.version,
             report.error or report.description or "",

@@ -8,7 +8,7 @@ from graphql_runs.model import ids
 from graphql_runs.model.cursor import TreeCursor
 from graphql_runs.model.operation import AddArtifact, Annotate, DeclareRun
 from graphql_runs.model.run import Queueing, RunFailure, RunWarning
-from graphql_runs.model.source import PluginReport, SkippedInput, SourceReport, SourceState
+from graphql_runs.model.source import PluginKind, PluginReport, SkippedInput, SourceReport, SourceState
 from tests.schema.conftest import Api
 
 
@@ -236,14 +236,14 @@ async def test_workspaces_and_what_is_in_them(api: Api) -> None:
 
 
 async def test_the_server(api: Api) -> None:
-    api.plugins.append(PluginReport("text", "graphql-runs-text", "0.1", "Reads logs.", "BETA"))
+    api.plugins.append(PluginReport("text", PluginKind.INGESTER, "graphql-runs-text", "0.1", "Reads logs.", "BETA"))
     skipped = (SkippedInput("a.jsonl", "not JSON", 3, 1_000_000),)
     api.sources.append(
         SourceReport(
             "file:///runs", "runs", "default", "tabular", SourceState.FAILED, "a.jsonl:3: not JSON", 2_000_000, 1, 2, 3, 4, skipped, 9
         )
     )  # fmt: skip
-    query = """{ server { version store capabilities limits plugins { name package version description stability error }
+    query = """{ server { version store capabilities limits plugins { name kind package version description stability error }
       sources { id uri name workspace plugin state lastError lastReadAt runs files points lines skippedCount
       skipped { path line reason at } } } }"""
     server = (await api.ask(query))["server"]
@@ -251,7 +251,7 @@ async def test_the_server(api: Api) -> None:
     assert "change_notification" in server["capabilities"]
     assert server["limits"]["page"] == 100
     assert server["plugins"] == [
-        {"name": "text", "package": "graphql-runs-text", "version": "0.1", "description": "Reads logs.", "stability": "BETA", "error": None}
+        {"name": "text", "kind": "INGESTER", "package": "graphql-runs-text", "version": "0.1", "description": "Reads logs.", "stability": "BETA", "error": None}
     ]  # fmt: skip
     [source] = server["sources"]
     assert source == {

@@ -29,7 +29,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_plugin_that_is_not_there_is_said() -> None:
     [row] = plugin_rows(read_settings(plugins=["nope"]))
-    assert row[:2] == ("nope", "broken")
+    assert row[:3] == ("nope", "ingester", "broken")
 
 
 def test_a_source_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
