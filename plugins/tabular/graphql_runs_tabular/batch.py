@@ -96,7 +96,7 @@ class Batch:
         else:
             self._unreported += 1
 
-    def row(self, row: Mapping[str, Any], line: int, omit: frozenset[str] = frozenset()) -> None:
+    def row(self, row: Mapping[str, Any], line: int | None, omit: frozenset[str] = frozenset()) -> None:
         """Take a row of values by key; keys in `omit` were taken before. Raises Full."""
         before = len(self._other), len(self.skipped), self._unreported, self.status
         types = set(map(type, row.values()))
@@ -139,6 +139,12 @@ class Batch:
         if at is not None:
             group.at.append(at)
 
+    def properties(self, values: Mapping[str, Any]) -> None:
+        """Take properties of the run, given with names that are known to be valid."""
+        found = {name: _text(value) for name, value in values.items() if value is not None}
+        if found:
+            self._other.append(Annotate(self._run_id, properties=found))
+
     def operations(self) -> list[RunOperation]:
         """All that was taken."""
         if self._unreported:
@@ -171,7 +177,7 @@ class Batch:
                     raise Full
         return group
 
-    def _unfold(self, row: Mapping[str, Any], line: int) -> dict[str, Any]:
+    def _unfold(self, row: Mapping[str, Any], line: int | None) -> dict[str, Any]:
         """A flat row: keys of nested objects are joined by `/`; hyperparameters are taken out."""
         flat: dict[str, Any] = {}
         for key, value in row.items():
@@ -184,7 +190,7 @@ class Batch:
         return flat
 
     def _flatten(
-        self, prefix: str, value: Mapping[str, Any], line: int, depth: int = 1
+        self, prefix: str, value: Mapping[str, Any], line: int | None, depth: int = 1
     ) -> Iterator[tuple[str, Any]]:
         if depth > _DEPTH:
             self.skip(f"{shown(prefix)} is nested more than {_DEPTH} objects deep", line)
@@ -196,18 +202,18 @@ class Batch:
             else:
                 yield name, inner
 
-    def _take_params(self, value: Mapping[str, Any], line: int) -> None:
+    def _take_params(self, value: Mapping[str, Any], line: int | None) -> None:
         params: dict[str, str] = {}
         for key, inner in self._flatten("", value, line):
             name = key.removeprefix("/")
             if problem := self._problem(name):
                 self.skip(f"the parameter {shown(name)} is left out: {problem}", line)
             elif inner is not None:
-                params[name] = inner if isinstance(inner, str) else _json(inner)
+                params[name] = _text(inner)
         if params:
             self._other.append(Annotate(self._run_id, params=params))
 
-    def _take_status(self, row: Mapping[str, Any], line: int) -> Mapping[str, Any]:
+    def _take_status(self, row: Mapping[str, Any], line: int | None) -> Mapping[str, Any]:
         word = row[STATUS]
         if not isinstance(word, str):
             return row
@@ -219,12 +225,13 @@ class Batch:
             self.status = word
             _, at = _first(rest, self._names.layout(tuple(rest)).times, moment)
             original = None if word == status else word
-            self._other.append(SetStatus(self._run_id, status, f"{self._path}:{line}", at, original=original))
+            where = self._path if line is None else f"{self._path}:{line}"
+            self._other.append(SetStatus(self._run_id, status, where, at, original=original))
         return rest
 
     # Values that are no plain numbers, and names that are new
 
-    def _slow(self, group: _Group, key: str, value: Any, index: int, line: int) -> None:
+    def _slow(self, group: _Group, key: str, value: Any, index: int, line: int | None) -> None:
         if key in self._bad:
             return
         match value:
@@ -259,14 +266,13 @@ class Batch:
             column.values.extend(value)
             column.rows.extend([index] * len(value))
         elif column.kind == "t" and not value.isascii():
-            # JSON may hold halves of surrogate pairs, which are no text.
-            column.values.append(value.encode(errors="replace").decode())
+            column.values.append(_text(value))
             column.rows.append(index)
         else:
             column.values.append(value)
             column.rows.append(index)
 
-    def _new(self, group: _Group, key: str, kind: str, line: int) -> _Column | None:
+    def _new(self, group: _Group, key: str, kind: str, line: int | None) -> _Column | None:
         name = self._prefix + key
         known = self._kinds.kinds.get(name)
         if known is None:
@@ -350,6 +356,12 @@ def _float(value: float | int) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def _text(value: Any) -> str:
+    """A text as it is, anything else as JSON. JSON may hold halves of surrogate pairs, which are no text."""
+    text = value if isinstance(value, str) else _json(value)
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _json(value: Any) -> str:

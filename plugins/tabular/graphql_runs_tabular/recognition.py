@@ -99,10 +99,19 @@ def has_columns_tsv(head: bytes) -> bool:
     return _is_table(head, ".tsv", named=True)
 
 
+def is_keras(head: bytes) -> bool:
+    """Whether this is what Keras' CSVLogger writes into the `training.log` of its documentation: a header whose first cell is
+    `epoch`, and rows of as many cells."""
+    first = head.split(b"\n", 1)[0]
+    cells = cells_of(first, delimiter_of(first, ""))
+    return cells[0] == "epoch" and len(cells) > 1 and _is_table(head, "", named=False)
+
+
 def _is_table(head: bytes, path: str, *, named: bool) -> bool:
-    if b"\0" in head or b"\n" not in head:
+    found = _lines(head)
+    if b"\0" in head or b"\n" not in head or not found:
         return False
-    first, *rest = _lines(head)
+    first, *rest = found
     delimiter = delimiter_of(first, path)
     header = cells_of(first, delimiter)
     if isinstance(header, str) or all(not cell for cell in header):

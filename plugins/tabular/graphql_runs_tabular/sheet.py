@@ -203,11 +203,11 @@ class _Sheet:
 
     def _row(self, cells: list[str]) -> None:
         table = self._table
-        values: dict[str, float | int | str | None] = {}
+        values: dict[str, object] = {}
         for column, cell in zip(table.header, cells, strict=True):
             if cell:
                 found = number(cell)
-                values[column] = cell if found is None else found
+                values[column] = (_numbers(cell) or cell) if found is None else found
         self._batch.row(values, self._state.line + 1, table.omitted() if table.seen else frozenset())
         table.count(cells)
 
@@ -229,6 +229,15 @@ def cells_of(raw: bytes, delimiter: str) -> list[str] | str:
     except (csv.Error, ValueError) as error:
         return f"malformed CSV: {error}: {shown(text)}"
     return [cell.strip() for cell in cells]
+
+
+def _numbers(cell: str) -> Sequence[object]:
+    """The numbers of a list, which Keras writes with quotes around it that are part of the cell; nothing when it is none."""
+    text = cell.strip('"')
+    if not (text.startswith("[") and text.endswith("]")):
+        return ()
+    found = [number(one) for one in text[1:-1].split(",")]
+    return () if None in found else found
 
 
 def delimiter_of(header: bytes, path: str) -> str:

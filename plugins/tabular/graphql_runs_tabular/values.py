@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from graphql_runs.model.time import from_text
+from graphql_runs.model.time import from_text, from_unix
 
 _BLANK = frozenset({"", "n/a", "na", "null", "none", "-"})
 _TRUTH = {"true": 1, "false": 0}
 _EXACT_DIGITS = 15
 """Integers of more digits may not be exact as a float."""
-
-# Unix times by their size: seconds since 1973 up to nanoseconds. What is smaller counts from somewhere else.
-_UNITS = ((1e8, 1e11, 1_000_000.0), (1e11, 1e14, 1_000.0), (1e14, 1e17, 1.0), (1e17, 1e20, 0.001))
 
 
 def is_blank(text: str) -> bool:
@@ -57,10 +54,7 @@ def moment(value: object) -> int | None:
         value = found
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    for low, high, factor in _UNITS:
-        if low <= value < high:
-            return round(value * factor)
-    return None
+    return from_unix(value)
 
 
 def _from_iso(text: str) -> int | None:

@@ -12,6 +12,7 @@ from graphql_runs_tabular.recognition import (
     has_metrics_columns,
     holds_metrics,
     is_generic,
+    is_keras,
 )
 
 
@@ -85,6 +86,8 @@ def test_tables_with_a_step_are_recognised(head: bytes) -> None:
         b"step,note\nx,y\n",
         b"a\0b,step\n1,2\n",
         b",,\n1,2,3\n",
+        b"\n",
+        b" \r\n\n",
     ],
 )
 def test_other_tables_are_left_alone(head: bytes) -> None:
@@ -96,6 +99,23 @@ def test_a_name_may_speak_for_metrics() -> None:
     assert has_columns(b"loss,acc\n")
     assert not has_columns(b"name,kind\na,b\n")
     assert has_columns_tsv(b"loss\tacc, top\n1\t2\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "table"),
+    [
+        (b'epoch,"loss, max",acc\r\n0,1,0.5\r\n', True),
+        (b"epoch;acc\n", True),
+        (b"epoch\n1\n", False),
+        (b"epoch 1, loss 0.5\nepoch 2, loss 0.25\n", False),
+        (b"step,loss\n1,1\n", False),
+        (b"epoch,loss\nstarting up\n", False),
+        (b"", False),
+        (b"\xff,1\n", False),
+    ],
+)
+def test_keras_writes_tables_into_logs(head: bytes, table: bool) -> None:
+    assert is_keras(head) is table
 
 
 @pytest.mark.parametrize(
