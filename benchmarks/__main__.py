@@ -29,7 +29,7 @@ from benchmarks.replay import LoadGenerator
 from benchmarks.start import start
 from benchmarks.stream import stream
 from benchmarks.table import table
-from benchmarks.tfevents import tfevents
+from benchmarks.tfevents import logdir, tfevents
 from benchmarks.writers import writers
 
 WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
@@ -48,6 +48,7 @@ WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "W8": wide,
     "W9": large,
     "W10": tfevents,
+    "W11": logdir,
 }
 ONLY_BY_NAME = {"W9"}
 """Workloads that take so much disk and time that they run only when asked for."""

@@ -1,10 +1,13 @@
-"""W10: taking in a TensorBoard event file, beside TensorBoard's own readers on the same file."""
+"""W10 and W11: taking in TensorBoard event files, one and twenty, beside TensorBoard's own readers on the same files."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import struct
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,8 @@ from graphql_runs.record.recorder import Recorder
 from graphql_runs.server.opening import open_store
 
 TAGS = 5
+RUNS = 20
+Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def tfevents(bench: Bench) -> list[Figure]:
@@ -28,12 +33,13 @@ def tfevents(bench: Bench) -> list[Figure]:
     points = steps * TAGS
     folder = bench.store().parent / "logs"
     values = _write(folder / "run", steps)
+    wanted = [("run", values)]
     ours: list[float] = []
     loader: list[float] = []
     sampled: list[float] = []
     for _ in bench.rounds(f"W10: {points:,} scalars of an event file"):
         store = bench.store()
-        ours.append(points / timed(lambda store=store: asyncio.run(_take_in(store, folder, values))))  # type: ignore[misc] # a lambda's default has no type
+        ours.append(points / timed(lambda store=store: asyncio.run(_take_in(store, folder, wanted))))  # type: ignore[misc] # a lambda's default has no type
         loader.append(points / timed(lambda: _load(folder / "run", points)))
         sampled.append(points / timed(lambda: _accumulate(folder / "run")))
     return [
@@ -52,7 +58,39 @@ def tfevents(bench: Bench) -> list[Figure]:
     ]
 
 
-def _write(folder: Path, steps: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def logdir(bench: Bench) -> list[Figure]:
+    """W11."""
+    steps = bench.size(10_000, 500)
+    points = RUNS * steps * TAGS
+    # Where the peer looks for them too.
+    folder = bench.folder / "logdir"
+    values = _write(folder / "run-00", steps)
+    wanted = [(f"run-{index:02}", values) for index in range(RUNS)]
+    for name, _ in wanted[1:]:
+        shutil.copytree(folder / "run-00", folder / name)
+    ours: list[float] = []
+    for _ in bench.rounds(f"W11: {points:,} scalars of {RUNS} event files"):
+        store = bench.store()
+        ours.append(points / timed(lambda store=store: asyncio.run(_take_in(store, folder, wanted))))  # type: ignore[misc] # a lambda's default has no type
+    beside = [
+        replace(one, name=f"{one.name}: {what}")
+        for what in ("EventFileLoader, events alone", "data server, all points in its memory")
+        for one in bench.beside("W11", what)
+    ]
+    return [
+        Figure(
+            "W11",
+            f"{points:,} scalars of {RUNS} runs of a TensorBoard log folder, until they are durable in the store",
+            "pts/s",
+            tuple(ours),
+            True,
+            "the count and the last value of every metric",
+            beside=tuple(beside),
+        )
+    ]
+
+
+def _write(folder: Path, steps: int) -> Values:
     from tensorboardX import SummaryWriter
 
     values = np.random.default_rng(10).random((TAGS, steps))
@@ -64,26 +102,26 @@ def _write(folder: Path, steps: int) -> np.ndarray[tuple[int, ...], np.dtype[np.
     return values
 
 
-async def _take_in(
-    path: Path, folder: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-) -> None:
+async def _take_in(path: Path, folder: Path, wanted: Sequence[tuple[str, Values]]) -> None:
+    """Into a new store at `path`, the runs of a log folder with the values that they have to have."""
     store = await open_store(f"sqlite:///{path}")
     recorder = Recorder(store)
     host = Host(recorder, load_plugins(None), [SourceConfig(folder, "logs")], Limits(), poll_seconds=0.2)
     try:
         await host.start()
-        run = ids.run_id(ids.workspace_id("default"), "logs/run")
-        wanted = [ids.metric_id(run, f"metric-{tag}") for tag in range(TAGS)]
-        while True:
-            found = await store.get(Metric, wanted)
-            if all(metric is not None and metric.count == values.shape[1] for metric in found):
-                break
-            await asyncio.sleep(0.005)
-        for metric, column in zip(found, values, strict=True):
-            assert metric is not None
-            (last,) = struct.unpack("<f", struct.pack("<f", column[-1]))
-            if metric.last != last:
-                raise Wrong(f"W10: {metric.name} ends with {metric.last}, not {last}")
+        for name, values in wanted:
+            run = ids.run_id(ids.workspace_id("default"), f"logs/{name}")
+            metrics = [ids.metric_id(run, f"metric-{tag}") for tag in range(TAGS)]
+            while True:
+                found = await store.get(Metric, metrics)
+                if all(metric is not None and metric.count == values.shape[1] for metric in found):
+                    break
+                await asyncio.sleep(0.005)
+            for metric, column in zip(found, values, strict=True):
+                assert metric is not None
+                (last,) = struct.unpack("<f", struct.pack("<f", column[-1]))
+                if metric.last != last:
+                    raise Wrong(f"{metric.name} of {name} ends with {metric.last}, not {last}")
     finally:
         await host.close()
         await recorder.close()

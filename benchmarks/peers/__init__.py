@@ -20,7 +20,10 @@ _PATIENCE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A tracker: its requirement, its script in this folder with further arguments, and the figures that it gives."""
+    """A tracker: its requirement, its script in this folder with further arguments, and the figures that it gives.
+
+    `{folder}` in an argument is the folder of all that is measured, for files that ours has read as well.
+    """
 
     name: str
     version: str
@@ -36,6 +39,13 @@ PEERS = (
         "trackio_peer.py",
         ("5000",),
         ("W1 points", "W2 history", "W2b chart", "W3 page", "W6 start", "W6 memory"),
+    ),
+    Peer(
+        "tensorboard",
+        "2.21.0",
+        "tensorboard_peer.py",
+        ("{folder}/logdir",),
+        ("W11 EventFileLoader, events alone", "W11 data server, all points in its memory"),
     ),
     Peer("mlflow", "3.17.2", "mlflow_peer.py", (), ("W1 points", "W1b points", "W6 start", "W6 memory")),
 )
@@ -88,7 +98,7 @@ class Peers:
                 return "not installed"
             script = Path(__file__).with_name(peer.script)
             done = subprocess.run(
-                [*isolated, script, folder, *peer.arguments],
+                [*isolated, script, folder, *(one.format(folder=self.folder) for one in peer.arguments)],
                 env=self.environment,
                 cwd=folder,
                 capture_output=True,

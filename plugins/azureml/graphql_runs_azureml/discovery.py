@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import PurePosixPath
 
 from graphql_runs.ingest.api import File, RunFolder, Tree, Unreadable
@@ -12,20 +13,25 @@ from graphql_runs.model.time import Micros
 from graphql_runs_azureml import layout
 from graphql_runs_azureml.family import Member, Place, parent_in_log, place_all
 from graphql_runs_azureml.outputs import files_in
+from graphql_runs_azureml.page import may_be_page
 from graphql_runs_azureml.shelf import Kept, Shelf
 from graphql_runs_azureml.text import run_id_problem
 
 Parts = tuple[str, ...]
 _CONTAINER = "dcid."
 """Azure's blob store keeps a run's files in a folder of this and the run's id."""
+_BEST_TRIAL = "best_child_run_id"
+"""The property of a sweep that names its best trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A run found in a source.
 
-    folders:    where its files lie; more than one when its files were put into different places.
+    folders:    where its files lie; more than one when its files were put into different places. A run that is only on a page
+                has one that is not there, named by the page and the run.
     details:    its details files.
+    pages:      files with the documents of many runs, its own among them.
     broken:     that they cannot be read, so its id was made out otherwise.
     experiment: the name for the case that its own details have none.
     oldest:     when the first of its files was last changed, for a run without details.
@@ -37,6 +43,7 @@ class Found:
     root_id: str
     folders: tuple[PurePosixPath, ...]
     details: tuple[PurePosixPath, ...]
+    pages: tuple[PurePosixPath, ...]
     broken: bool
     experiment: str
     oldest: Micros | None
@@ -54,10 +61,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The runs of a source by their ids, parents before their children; and the run of each run folder."""
+    """The runs of a source by their ids, parents before their children; the run of each run folder; and the pages."""
 
     runs: Mapping[str, Found]
     folders: Mapping[Parts, str]
+    pages: tuple[PurePosixPath, ...]
 
     def owner(self, path: PurePosixPath) -> tuple[Found, PurePosixPath] | None:
         """The run that a file belongs to, and the run folder it lies in: the nearest around it."""
@@ -67,6 +75,11 @@ class Discovery:
             if run_id is not None:
                 return self.runs[run_id], PurePosixPath(*parts[:length])
         return None
+
+    def owns(self, found: Found, path: PurePosixPath) -> bool:
+        """Is a file one of this run's?"""
+        owner = self.owner(path)
+        return owner is not None and owner[0] is found
 
     def line(self, run_id: str) -> list[Found]:
         """A run and those above it that are in the source, the topmost first."""
@@ -78,7 +91,7 @@ class Discovery:
 
 def discover(tree: Tree, shelf: Shelf, limit: int) -> Discovery:
     """Look through a source. Details files larger than `limit` bytes count as broken."""
-    candidates, execution_logs = _candidates(tree)
+    candidates, execution_logs, pages = _candidates(tree)
     accepted: dict[Parts, Kept | None] = {}
     folders: dict[Parts, str] = {}
     for folder in sorted(candidates, key=lambda parts: (len(parts), parts)):
@@ -86,9 +99,17 @@ def discover(tree: Tree, shelf: Shelf, limit: int) -> Discovery:
             continue
         candidate = candidates[folder]
         kept = shelf.look(tree.folder, candidate.details, limit) if candidate.details else None
-        run_id = _run_id(tree, folder, kept)
+        run_id = _best_trial(folder, kept, candidates, accepted, folders) or _run_id(tree, folder, kept)
         if run_id_problem(run_id) is None and (candidate.marked or _convincing(kept)):
             accepted[folder] = kept
+            folders[folder] = run_id
+    for path in list(pages):
+        listed = () if _is_content(path.parts, accepted) else _listed(tree, shelf, path, limit)
+        if listed is not None and not listed:
+            pages.remove(path)
+        for run_id in listed or ():
+            folder = (*path.parts, blake2b(run_id.encode(), digest_size=8).hexdigest())
+            accepted[folder] = shelf.look(tree.folder, (), limit, run_id, (path,))
             folders[folder] = run_id
     details = {
         folder: kept.details
@@ -100,32 +121,44 @@ def discover(tree: Tree, shelf: Shelf, limit: int) -> Discovery:
     # Of several folders of one run, those with details know better than those with logs alone.
     for folder in sorted(folders, key=lambda folder: folder not in details):
         run_id = folders[folder]
-        if run_id not in members:
+        said = details.get(folder)
+        if (known := members.get(run_id)) is None:
             hint = (
                 adopted.get(run_id)
                 or _logged(tree, execution_logs.get(folder))
                 or _around(folder, run_id, folders)
             )
-            said = details.get(folder)
             members[run_id] = (
                 Member(run_id, said.parent_id, said.root_id, hint) if said else Member(run_id, hint=hint)
             )
-    return Discovery(_runs(tree, folders, accepted, place_all(members)), folders)
+        elif said is not None:
+            members[run_id] = replace(
+                known, parent=known.parent or said.parent_id, root=known.root or said.root_id
+            )
+    found = _runs(tree, folders, accepted, frozenset(pages), place_all(members))
+    return Discovery(found, folders, tuple(pages))
 
 
 @dataclass(slots=True)
 class _Candidate:
     marked: bool
     details: list[PurePosixPath]
+    sweep: bool = False
 
 
-def _candidates(tree: Tree) -> tuple[dict[Parts, _Candidate], dict[Parts, File]]:
-    """Folders that may be runs, and the execution logs of those that have one."""
+def _candidates(tree: Tree) -> tuple[dict[Parts, _Candidate], dict[Parts, File], list[PurePosixPath]]:
+    """Folders that may be runs, the execution logs of those that have one, and files that may be pages."""
     found: dict[Parts, _Candidate] = {}
     logs: dict[Parts, File] = {}
+    pages: list[PurePosixPath] = []
+    sweeps = {folder for file in tree.files if (folder := layout.sweep_of(file.path.parts)) is not None}
+    for folder in sweeps:
+        found[folder] = _Candidate(marked=True, details=[], sweep=True)
     for file in tree.files:
         parts = file.path.parts
         folder = layout.run_of_marker(parts)
+        if folder in sweeps and parts[len(folder)] == layout.DOWNLOADED:
+            folder = (*folder, layout.DOWNLOADED)
         if folder is not None:
             found.setdefault(folder, _Candidate(False, [])).marked = True
         if parts[-1] in layout.DETAILS:
@@ -133,18 +166,48 @@ def _candidates(tree: Tree) -> tuple[dict[Parts, _Candidate], dict[Parts, File]]
         elif parts[-1].startswith(layout.EXECUTION_LOGS):
             place = folder if folder is not None else parts[:-3]
             logs.setdefault(place, file)
-    return found, logs
+        elif layout.PAGE.fullmatch(parts[-1]) and _may_be_page(tree, file):
+            pages.append(file.path)
+    return found, logs, pages
+
+
+def _may_be_page(tree: Tree, file: File) -> bool:
+    try:
+        return recognise(tree, file, may_be_page)
+    except (OSError, Unreadable):
+        return False
+
+
+def _listed(tree: Tree, shelf: Shelf, path: PurePosixPath, limit: int) -> Collection[str] | None:
+    """The runs of a page; None when it cannot be read, which its own unit says."""
+    try:
+        return shelf.page(tree.folder, path, limit).runs
+    except (OSError, Unreadable):
+        return None
+
+
+def _best_trial(
+    folder: Parts,
+    kept: Kept | None,
+    candidates: Mapping[Parts, _Candidate],
+    accepted: Mapping[Parts, Kept | None],
+    folders: Mapping[Parts, str],
+) -> str | None:
+    """The run id of the best trial, whose files lie beside those of its sweep: the sweep's details name it."""
+    around = folder[:-1]
+    sweep = candidates.get(around) if folder[-1:] == (layout.DOWNLOADED,) else None
+    if sweep is None or not sweep.sweep or around not in accepted or kept is not None:
+        return None
+    above = accepted[around]
+    named = above.details.properties.get(_BEST_TRIAL, "") if above and above.details else ""
+    return named if run_id_problem(named) is None else f"{folders[around]}_best"
 
 
 def _is_content(folder: Parts, accepted: Mapping[Parts, object]) -> bool:
     """Does the folder lie among the logs or outputs of a run? Then what is in there is something the run has kept."""
     for length in range(len(folder)):
-        if folder[:length] in accepted:
-            inner = folder[length:]
-            if inner[0] in layout.CONTENT or (
-                inner[0] == layout.DOWNLOADED and inner[1:2] and inner[1] in layout.CONTENT
-            ):
-                return True
+        if folder[:length] in accepted and layout.is_content(folder[length:]):
+            return True
     return False
 
 
@@ -187,6 +250,7 @@ def _runs(
     tree: Tree,
     folders: Mapping[Parts, str],
     accepted: Mapping[Parts, Kept | None],
+    pages: frozenset[PurePosixPath],
     places: Mapping[str, Place],
 ) -> dict[str, Found]:
     homes: dict[str, list[Parts]] = {}
@@ -204,12 +268,16 @@ def _runs(
         if experiment is None and place.parent is not None and place.parent in found:
             experiment = found[place.parent].experiment
         held = [kept for folder in homes[run_id] if (kept := accepted[folder]) is not None]
+        files = sorted({path for kept in held for path in kept.files})
+        # A folder that is there goes before one that a page stands for.
+        there = sorted(homes[run_id], key=lambda folder: (PurePosixPath(*folder[:-1]) in pages, folder))
         found[run_id] = Found(
             run_id,
             place.parent,
             place.root,
-            tuple(PurePosixPath(*folder) for folder in sorted(homes[run_id])),
-            tuple(sorted(path for kept in held for path in kept.files)),
+            tuple(PurePosixPath(*folder) for folder in there),
+            tuple(path for path in files if path not in pages),
+            tuple(path for path in files if path in pages),
             any(kept.details is None for kept in held),
             experiment or experiments.get(place.root) or tree.name,
             None if held else _oldest(tree, homes[run_id]),

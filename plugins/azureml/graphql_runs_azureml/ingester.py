@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from threading import Lock
@@ -101,6 +102,9 @@ class AzureMLIngester:
                 clusters.append(file.path)
         for found in discovery.runs.values():
             yield from _units(found, discovery, files[found.run_id])
+        for path in discovery.pages:
+            # Only watched: when it changes there may be other runs, so the host has to ask again what is there.
+            yield Unit(f"page/{path}", None, (), (path,))
         for path in clusters:
             yield Unit(f"cluster/{path}", None, (path,))
 
@@ -109,7 +113,7 @@ class AzureMLIngester:
     ) -> Iterator[Delivery]:
         """By the kind of the unit, which its key begins with."""
         if unit.run is None:
-            yield from read_cluster(unit, context)
+            yield from read_cluster(unit, context) if unit.files else self._page(unit, context)
             return
         discovery = self._discover(context.tree, context.limits)
         found = discovery.runs.get(unit.run.run_id)
@@ -124,7 +128,8 @@ class AzureMLIngester:
             return  # its id may be another one; the details are watched
         first: list[RunOperation] = [*self._declarations(found, discovery, context)]
         if kind == "outputs":
-            yield from read_outputs(found.run_id, found.folders, checkpoint, context, first)
+            owns = partial(discovery.owns, found)
+            yield from read_outputs(found.run_id, found.folders, owns, checkpoint, context, first)
         elif kind == "metrics":
             yield from read_metrics(unit, found.run_id, found.folders, checkpoint, context, first)
         else:
@@ -132,6 +137,13 @@ class AzureMLIngester:
             terminal = kept is not None and kept.details is not None and kept.details.status.terminal
             name = layout.inside(unit.run.path, unit.files[0])
             yield from LogRead(unit, found.run_id, name, known, terminal).read(checkpoint, context, first)
+
+    def _page(self, unit: Unit, context: Context) -> Iterator[Delivery]:
+        """What is left out of a page; its runs have units of their own."""
+        [path] = unit.watches
+        page = self._shelf.page(context.tree.folder, path, context.limits.json_bytes)
+        if page.problems:
+            yield Delivery({}, skipped=[Skipped(str(path), problem) for problem in page.problems])
 
     def _details(
         self,
@@ -143,7 +155,8 @@ class AzureMLIngester:
         context: Context,
     ) -> Iterator[Delivery]:
         told = Told.from_json(checkpoint)
-        problems = [Skipped(str(found.folders[0]), problem) for problem in found.problems]
+        place = (*found.pages, *found.folders)[0] if not found.details else found.folders[0]
+        problems = [Skipped(str(place), problem) for problem in found.problems]
         problems += [
             Skipped(str(path), "another file of the run has the same place in it")
             for path in unit.files[len(found.details) :]
@@ -172,12 +185,9 @@ class AzureMLIngester:
                 yield Delivery(told.to_json(), skipped=problems)
             return
         problems += [Skipped(str(kept.files[-1]), problem) for problem in kept.details.problems]
-        place = str(
-            layout.inside(found.folders[0], kept.files[-1])
-            if len(found.folders) == 1
-            else kept.files[-1].name
-        )
-        operations, told = described(found, kept.details, params, place, kept.modified, told, digest)
+        last, [home, *others] = kept.files[-1], found.folders
+        said = last.name if others or not last.is_relative_to(home) else str(layout.inside(home, last))
+        operations, told = described(found, kept.details, params, said, kept.modified, told, digest)
         above = [*self._declarations(found, discovery, context)][:-1]
         yield Delivery(told.to_json(), [*above, *operations], skipped=problems)
 
@@ -198,9 +208,10 @@ class AzureMLIngester:
         return kept.details.children.get(found.run_id, {})
 
     def _look(self, found: Found, context: Context) -> Kept | None:
-        if not found.details:
+        if not found.details and not found.pages:
             return None
-        return self._shelf.look(context.tree.folder, found.details, context.limits.json_bytes)
+        limit = context.limits.json_bytes
+        return self._shelf.look(context.tree.folder, found.details, limit, found.run_id, found.pages)
 
     def _discover(self, tree: Tree, limits: Limits) -> Discovery:
         key = id(tree.files)
@@ -253,21 +264,22 @@ def _recognised(tree: Tree, file: File, test: Callable[[bytes], bool]) -> bool:
 
 def _units(found: Found, discovery: Discovery, files: _Files) -> Iterable[Unit]:
     parent = discovery.runs.get(found.parent_id or "")
-    above = parent.details if parent is not None else ()
+    above = (*parent.details, *parent.pages) if parent is not None else ()
+    about = (*found.details, *found.pages)
     run_id = found.run_id
     # Broken details are only watched: when they can be read they may turn out to be another run's, so the host has to ask
     # again what is there, which it does when a file changes that nobody has taken.
-    mine, watched = ((), (*found.details, *above)) if found.broken else (found.details, above)
-    yield Unit(_key("details", run_id), found.home, (*mine, *files.doubles), watched)
+    mine, watched = ((), found.details) if found.broken else (found.details, ())
+    yield Unit(_key("details", run_id), found.home, (*mine, *files.doubles), (*watched, *found.pages, *above))
     for path, (folder, file) in files.logs.items():
-        yield Unit(_key("log", run_id, path), found.folder(folder), (file,), found.details)
+        yield Unit(_key("log", run_id, path), found.folder(folder), (file,), about)
     payloads = files.payloads
     for path, (folder, file) in files.metrics.items():
         # The first one takes them, so that it is read again when one comes or changes.
-        yield Unit(_key("metrics", run_id, path), found.folder(folder), (file, *payloads), found.details)
+        yield Unit(_key("metrics", run_id, path), found.folder(folder), (file, *payloads), about)
         payloads = []
     if files.outputs:
-        yield Unit(_key("outputs", run_id), found.home, (), (*files.outputs, *found.details))
+        yield Unit(_key("outputs", run_id), found.home, (), (*files.outputs, *about))
 
 
 def _key(kind: str, run_id: str, path: PurePosixPath | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import PurePosixPath
 from stat import S_ISREG
@@ -22,11 +22,13 @@ _ARTIFACTS = 500
 def read_outputs(
     run_id: str,
     folders: Iterable[PurePosixPath],
+    owns: Callable[[PurePosixPath], bool],
     checkpoint: Mapping[str, object] | None,
     context: Context,
     first: list[RunOperation],
 ) -> Iterator[Delivery]:
-    """Outputs that are new or changed since the checkpoint. `first` goes before all else when there is no checkpoint.
+    """Outputs that are new or changed since the checkpoint. `first` goes before all else when there is no checkpoint. `owns`
+    tells the run's files from those of runs whose folders lie in its own.
 
     The checkpoint stays small however many files there are: they are put into groups by a hash of their names, and it
     holds a hash of each group. A change of one file tells its whole group again, which does no harm.
@@ -35,7 +37,7 @@ def read_outputs(
     before = list(first) if checkpoint is None else []
     groups: dict[str, dict[str, File]] = {}
     for folder in folders:
-        for path, file in outputs_in(context.tree, folder):
+        for path, file in outputs_in(context.tree, folder, owns):
             groups.setdefault(_group(path), {}).setdefault(path, file)
     operations: list[RunOperation] = []
     for name in sorted(groups):
@@ -52,11 +54,13 @@ def read_outputs(
         yield Delivery(dict(told), before + operations)
 
 
-def outputs_in(tree: Tree, folder: PurePosixPath) -> Iterator[tuple[str, File]]:
+def outputs_in(
+    tree: Tree, folder: PurePosixPath, owns: Callable[[PurePosixPath], bool]
+) -> Iterator[tuple[str, File]]:
     """The outputs of a run folder: their path in the run, and the file as it is now."""
     for file in files_in(tree, folder):
         path = layout.inside(folder, file.path)
-        if layout.is_output(path) and (there := as_it_is(tree, file)) is not None:
+        if layout.is_output(path) and owns(file.path) and (there := as_it_is(tree, file)) is not None:
             yield str(path), there
 
 

@@ -1,4 +1,7 @@
-"""Details that were read before, so that looking through a source again costs a `stat` for each run."""
+"""Details that were read before, so that looking through a source again costs a `stat` for each run.
+
+They come from files of their own, and from pages: files with the run documents of many runs.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from graphql_runs.ingest.files import open_file
 from graphql_runs.model.time import Micros
 from graphql_runs_azureml.details import Details, details_of, is_details
 from graphql_runs_azureml.document import Document, load
+from graphql_runs_azureml.page import Page, read_page
 from graphql_runs_azureml.text import clean, run_id_problem
 
 _REMEMBERED = 8192
@@ -24,13 +28,16 @@ _RETRIES = 4
 _RETRY_SECONDS = 0.025
 _RUN_ID = re.compile(r'"runId"\s*:\s*"([^"\\]{1,256})"')
 _SALVAGED_BYTES = 65_536
+_PAGES = 64
+_PAGES_BYTES = 64 << 20
+"""How many pages, and of how many bytes, are held while their runs are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What the details files of one folder hold.
 
-    files:    those of them that are details or broken, the newest details last.
+    files:    those of them that are details or broken, and pages, the newest last.
     details:  what they say together, None when one of them cannot be read.
     modified: when the newest was changed.
     digest:   of their bytes.
@@ -51,32 +58,71 @@ class Shelf:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], Kept | None] = OrderedDict()
+        self._pages: OrderedDict[tuple[object, ...], Page | Unreadable] = OrderedDict()
         self._lock = Lock()
 
-    def look(self, folder: Path, paths: Sequence[PurePosixPath], limit: int) -> Kept | None:
-        """What these files of one run hold together; None when none of them are details of a run. Files that are larger
-        than `limit` bytes count as broken.
+    def page(self, folder: Path, path: PurePosixPath, limit: int) -> Page:
+        """The runs of a page. Raises Unreadable, also for one of more than `limit` bytes; OSError when it is gone."""
+        key = (folder, limit, _stamp(folder, path))
+        with self._lock:
+            found = self._pages.get(key)
+            if found is not None:
+                self._pages.move_to_end(key)
+        if found is None:
+            try:
+                found = read_page(folder, path, limit)
+            except Unreadable as error:
+                found = error
+            with self._lock:
+                self._pages[key] = found
+                while len(self._pages) > _PAGES or (len(self._pages) > 1 and self._held() > _PAGES_BYTES):
+                    self._pages.popitem(last=False)
+        if isinstance(found, Unreadable):
+            raise found
+        return found
+
+    def _held(self) -> int:
+        return sum(page.bytes for page in self._pages.values() if isinstance(page, Page))
+
+    def look(
+        self,
+        folder: Path,
+        paths: Sequence[PurePosixPath],
+        limit: int,
+        run_id: str = "",
+        pages: Sequence[PurePosixPath] = (),
+    ) -> Kept | None:
+        """What these files of one run and what pages say of it hold together; None when none of them are details of a run.
+        Files that are larger than `limit` bytes count as broken.
 
         A file that was written a moment ago and cannot be read is given the time that a writer needs to finish it, because
         a run whose id cannot be told would be taken for another one.
         """
-        key = (folder, limit, *(stamp for path in paths if (stamp := _stamp(folder, path)) is not None))
+        stamps = (stamp for path in (*paths, *pages) if (stamp := _stamp(folder, path)) is not None)
+        key = (folder, limit, run_id if pages else "", *stamps)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        found = _read(folder, paths, limit)
+        listed = [entry for path in pages if (entry := self._entry(folder, path, limit, run_id)) is not None]
+        found = _read(folder, paths, limit, listed)
         for _ in range(_RETRIES):
             if found is None or found.error is None or time.time() - found.modified / 1e6 > _SETTLED_SECONDS:
                 break
             time.sleep(_RETRY_SECONDS)
-            found = _read(folder, paths, limit)
+            found = _read(folder, paths, limit, listed)
         if found is None or found.error is None:
             with self._lock:
                 self._kept[key] = found
                 if len(self._kept) > _REMEMBERED:
                     self._kept.popitem(last=False)
         return found
+
+    def _entry(self, folder: Path, path: PurePosixPath, limit: int, run_id: str) -> Document | None:
+        try:
+            return self.page(folder, path, limit).runs.get(run_id)
+        except (OSError, Unreadable):
+            return None  # the page's own unit says what is wrong with it
 
 
 def _stamp(folder: Path, path: PurePosixPath) -> tuple[object, ...] | None:
@@ -87,8 +133,10 @@ def _stamp(folder: Path, path: PurePosixPath) -> tuple[object, ...] | None:
     return path, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _read(folder: Path, paths: Sequence[PurePosixPath], limit: int) -> Kept | None:
-    documents: list[Document] = []
+def _read(
+    folder: Path, paths: Sequence[PurePosixPath], limit: int, listed: Sequence[Document]
+) -> Kept | None:
+    documents = list(listed)
     error: Unreadable | None = None
     for path in paths:
         try:

@@ -63,9 +63,12 @@ class Batch:
 
     def skip(self, reason: str, tag: str = "") -> None:
         """Report something that is left out, once for each reason and tag."""
-        if (tag, reason) not in self._reasons and len(self._reasons) < _SKIPS:
-            self._reasons.add((tag, reason))
-            self.skipped.append(Skipped(self._path, f"{tag[:200]}: {reason}" if tag else reason))
+        if (tag, reason) in self._reasons or len(self._reasons) > _SKIPS:
+            return
+        self._reasons.add((tag, reason))
+        if len(self._reasons) > _SKIPS:
+            tag, reason = "", f"more than {_SKIPS} things are left out here; the others are not named"
+        self.skipped.append(Skipped(self._path, f"{tag[:200]}: {reason}" if tag else reason))
 
     def add(self, event: Event) -> None:
         """Take what an event says."""
@@ -100,7 +103,7 @@ class Batch:
             case SessionEnd(status, ended):
                 word = _STATUSES[status]
                 self._others.append(
-                    SetStatus(self._run_id, word, self._path, at=round(ended * 1e6) or at, original=status)
+                    SetStatus(self._run_id, word, self._path, at=round(ended * 1e6), original=status)
                 )
             case Left(tag, reason):
                 self.skip(reason, tag)

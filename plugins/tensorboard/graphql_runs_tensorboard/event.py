@@ -32,6 +32,11 @@ _MOST_ELEMENTS = 1 << 20
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8"
 _HISTOGRAM_COLUMNS = 3
 _STATUSES = {1: "SUCCESS", 2: "FAILURE", 3: "RUNNING"}
+_UNKEPT = {4: "a graph", 6: "a message of TensorFlow's log", 8: "the trace of a session", 9: "a graph"}
+"""Fields of an event besides the summary: graph_def, log_message, tagged_run_metadata, meta_graph_def."""
+_LONGEST = 62_135_596_800.0
+"""Seconds from 1970 back to the year 1, and the same forwards."""
+_SOUND = "sound is not kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +88,11 @@ class Hparams:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """How a session ended: SUCCESS, FAILURE or RUNNING; `at` in seconds since the epoch."""
+    """How a session ended: SUCCESS, FAILURE or RUNNING; `at` in seconds since the epoch.
+
+    Only those with a time count. PyTorch, tensorboardX and Lightning write SUCCESS without one beside the hyperparameters, which may
+    be before the first step.
+    """
 
     status: str
     at: float
@@ -120,9 +129,15 @@ def event(data: bytes) -> Event:
             step = signed(value)
         elif number == 5:
             said += _summary(content(value))
-    if not math.isfinite(wall_time):
-        raise Malformed("the time of an event is no number")
+        elif number in _UNKEPT:
+            said.append(Left("", f"{_UNKEPT[number]} is not kept"))
+    if not _is_time(wall_time):
+        raise Malformed("the time of an event is none that there is")
     return Event(wall_time, step, tuple(said))
+
+
+def _is_time(seconds: float) -> bool:
+    return abs(seconds) <= _LONGEST
 
 
 def _summary(data: bytes) -> Iterator[Said]:
@@ -142,7 +157,7 @@ def _value(data: bytes) -> Iterator[Said]:
         elif number in (2, 4, 5, 6, 8):
             given = number, value
     if plugin == "hparams":
-        yield from _hparams(about)
+        yield from _hparams(tag, about)
     elif given is not None:
         try:
             yield from _shown(tag, plugin, *given)
@@ -172,7 +187,7 @@ def _shown(tag: str, plugin: str, number: int, value: Value) -> Iterator[Said]:
         case 5:
             yield _old_histogram(tag, content(value))
         case 6:
-            yield Left(tag, "sound is not kept")
+            yield Left(tag, _SOUND)
         case _:
             yield from _tensor(tag, plugin, tensor(content(value), _MOST_ELEMENTS))
 
@@ -201,8 +216,8 @@ def _texts(tag: str, plugin: str, found: Tensor) -> Iterator[Said]:
     picture = _picture_type(found.texts[2]) if len(found.texts) > 2 else None
     if plugin == "images" or (plugin == "" and picture is not None):
         yield from _pictures(tag, found.texts)
-    elif plugin == "audio":
-        yield Left(tag, "sound is not kept")
+    elif plugin == "audio" or (plugin == "" and _is_sound(found.texts[0])):
+        yield Left(tag, _SOUND)
     elif plugin in ("", "text"):
         cells = [cell.decode("utf-8", "replace") for cell in found.texts]
         columns = found.shape[-1] if len(found.shape) > 1 and found.shape[-1] else 1
@@ -244,6 +259,10 @@ def _picture_type(data: bytes) -> str | None:
     return "image/webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
+def _is_sound(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+
+
 def _old_histogram(tag: str, data: bytes) -> Histogram:
     """HistogramProto: right edges and counts, and numbers of all values."""
     numbers: dict[int, float] = {}
@@ -257,9 +276,9 @@ def _old_histogram(tag: str, data: bytes) -> Histogram:
     if len(limits) != len(counts):
         raise Malformed(f"a histogram has {len(limits)} edges and {len(counts)} counts")
     least, most = numbers.get(1, 0.0), numbers.get(2, 0.0)
-    return Histogram(
-        tag, (least, *limits), tuple(counts), least, most, numbers.get(3, 0.0), numbers.get(4, 0.0)
-    )
+    # TensorFlow's first bucket is an empty one that ends below the least value.
+    edges = (min((least, *limits[:1])), *limits)
+    return Histogram(tag, edges, tuple(counts), least, most, numbers.get(3, 0.0), numbers.get(4, 0.0))
 
 
 def _histogram(tag: str, rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Histogram:
@@ -278,10 +297,12 @@ def _doubles(data: bytes) -> list[float]:
     return found
 
 
-def _hparams(data: bytes) -> Iterator[Said]:
-    """HParamsPluginData: the beginning or the end of a session; an experiment's description says nothing of the run."""
+def _hparams(tag: str, data: bytes) -> Iterator[Said]:
+    """HParamsPluginData: the description of an experiment, the beginning or the end of a session."""
     for number, _, value in fields(data):
-        if number == 3:
+        if number == 2:
+            yield Left(tag, "the description of an experiment is not kept")
+        elif number == 3:
             yield Hparams(dict(_map(content(value))))
         elif number == 4:
             status, at = 0, 0.0
@@ -290,8 +311,10 @@ def _hparams(data: bytes) -> Iterator[Said]:
                     status = whole(found)
                 elif inner == 2:
                     at = double(found)
-            if status in _STATUSES:
+            if status in _STATUSES and at and _is_time(at):
                 yield SessionEnd(_STATUSES[status], at)
+            else:
+                yield Left(tag, "the end of a session without a status or a time says nothing of the run")
 
 
 def _map(data: bytes) -> Iterator[tuple[str, str]]:

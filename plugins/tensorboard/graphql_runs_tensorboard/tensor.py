@@ -70,8 +70,9 @@ def tensor(data: bytes, limit: int) -> Tensor:
         elif number in _INTEGERS:
             parts.append(np.array([signed(one) for one in varints(value)], dtype=np.int64))
     count = math.prod(shape)
-    if count > limit:
-        raise Malformed(f"a tensor of {count} elements is over the limit of {limit}")
+    # One size may be 0 and the others still more than an array can have.
+    if math.prod(max(size, 1) for size in shape) > limit:
+        raise Malformed(f"a tensor of the shape {shape} is over the limit of {limit} elements")
     if kind == STRING:
         return Tensor(shape, None, tuple(texts))
     if kind not in _TYPES:

@@ -278,6 +278,17 @@ def test_an_unfinished_record_is_read_when_it_is_whole(tmp_path: Path) -> None:
         assert reasons(found) == []
 
 
+def test_what_is_left_out_is_named_up_to_a_bound(tmp_path: Path) -> None:
+    cube = tensor_util.make_tensor_proto(np.zeros((2, 2, 2)))
+    values = [Summary.Value(tag=f"cube-{index}", tensor=cube) for index in range(60)]
+    written(tmp_path / "r", event(Summary(value=values)), event(Summary(value=values[:3]), 2))
+    found = reasons(deliveries(tmp_path))
+    assert found[:50] == [
+        f"cube-{index}: an array of shape (2, 2, 2) is nothing that is kept" for index in range(50)
+    ]
+    assert found[50:] == ["more than 50 things are left out here; the others are not named"]
+
+
 def test_what_is_no_event_file_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "events.out.tfevents.1.x").write_bytes(b"this holds no records at all")

@@ -41,7 +41,7 @@ def main(code: int, rows: int) -> None:
         file.write("result")
     run.save("result.txt", base_path=".", policy="now")
     run.finish(exit_code=code)
-    print(json.dumps({"version": wandb.__version__}), file=sys.stderr)
+    print(json.dumps({"version": wandb.__version__}))
 
 
 if __name__ == "__main__":
