@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql_runs.model.operation import LogPoints, LogRows
 from graphql_runs.model.records import MetricKind
@@ -12,6 +12,9 @@ from graphql_runs.model.time import Micros
 
 _SINGLE = frozenset({MetricKind.SCALAR, MetricKind.LIST})
 _VALUE = "value"
+_NUMBER = (_VALUE,)
+_Key: TypeAlias = tuple[str, MetricKind, bool, bool, tuple[str, ...]]
+"""What rows that become one array have in common: metric, kind, without steps, without times, columns."""
 _POINT_BYTES = 24
 
 
@@ -28,7 +31,7 @@ class Gathered:
     def __init__(self, run_id: str) -> None:
         self.bytes = 0
         self._run_id = run_id
-        self._series: dict[tuple[str, MetricKind, bool, bool, tuple[str, ...]], _Series] = {}
+        self._series: dict[_Key, _Series] = {}
 
     def __bool__(self) -> bool:
         return bool(self._series)
@@ -42,7 +45,9 @@ class Gathered:
         kind: MetricKind = MetricKind.SCALAR,
     ) -> None:
         """A number of a SCALAR or LIST metric."""
-        self.row(metric, {_VALUE: value}, step, at, kind)
+        series = self._of((metric, kind, step is None, at is None, _NUMBER))
+        series.columns[_VALUE].append(value)
+        self._place(series, step, at)
 
     def row(
         self,
@@ -53,14 +58,20 @@ class Gathered:
         kind: MetricKind,
     ) -> None:
         """A row of a metric with named columns."""
-        key = metric, kind, step is None, at is None, tuple(values)
-        series = self._series.get(key)
-        if series is None:
-            series = self._series[key] = _Series({name: [] for name in values})
+        series = self._of((metric, kind, step is None, at is None, tuple(values)))
         for name, value in values.items():
             series.columns[name].append(value)
             if isinstance(value, str):
                 self.bytes += len(value)
+        self._place(series, step, at)
+
+    def _of(self, key: _Key) -> _Series:
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = _Series({name: [] for name in key[-1]})
+        return series
+
+    def _place(self, series: _Series, step: float | int | None, at: Micros | None) -> None:
         self.bytes += _POINT_BYTES
         if step is not None:
             series.steps.append(step)

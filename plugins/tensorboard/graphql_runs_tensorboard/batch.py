@@ -23,6 +23,7 @@ from graphql_runs_tensorboard.event import (
     SessionEnd,
     Text,
 )
+from graphql_runs_tensorboard.scalar import Number
 
 if TYPE_CHECKING:
     from graphql_runs_tensorboard.ingester import TensorboardConfig
@@ -50,6 +51,7 @@ class Batch:
         self._points = Gathered(run_id)
         self._others: list[RunOperation] = []
         self._reasons: set[tuple[str, str]] = set()
+        self._names: dict[str, str | None] = {}
 
     @property
     def empty(self) -> bool:
@@ -75,6 +77,14 @@ class Batch:
         at = round(event.wall_time * 1e6)
         for said in event.said:
             self._say(said, event.step, at)
+
+    def number(self, number: Number) -> None:
+        """Take the number of a scalar event."""
+        if number.tag not in self._names:
+            self._names[number.tag] = self._name(number.tag)
+        name = self._names[number.tag]
+        if name is not None:
+            self._points.point(name, number.value, number.step, round(number.wall_time * 1e6))
 
     def operations(self) -> Sequence[RunOperation]:
         """Everything that was taken."""

@@ -34,7 +34,7 @@ _HISTOGRAM_COLUMNS = 3
 _STATUSES = {1: "SUCCESS", 2: "FAILURE", 3: "RUNNING"}
 _UNKEPT = {4: "a graph", 6: "a message of TensorFlow's log", 8: "the trace of a session", 9: "a graph"}
 """Fields of an event besides the summary: graph_def, log_message, tagged_run_metadata, meta_graph_def."""
-_LONGEST = 62_135_596_800.0
+LONGEST = 62_135_596_800.0
 """Seconds from 1970 back to the year 1, and the same forwards."""
 _SOUND = "sound is not kept"
 
@@ -137,7 +137,7 @@ def event(data: bytes) -> Event:
 
 
 def _is_time(seconds: float) -> bool:
-    return abs(seconds) <= _LONGEST
+    return abs(seconds) <= LONGEST
 
 
 def _summary(data: bytes) -> Iterator[Said]:

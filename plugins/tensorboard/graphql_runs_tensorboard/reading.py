@@ -18,6 +18,7 @@ from graphql_runs_tensorboard.batch import Batch
 from graphql_runs_tensorboard.event import event
 from graphql_runs_tensorboard.names import begun
 from graphql_runs_tensorboard.record import records
+from graphql_runs_tensorboard.scalar import Scalars
 
 if TYPE_CHECKING:
     from graphql_runs_tensorboard.ingester import TensorboardConfig
@@ -63,15 +64,13 @@ class Reading:
             offset = self._start(file, None if known is None else Mark.from_json(known), batch)
             if known is not None and offset == size_of(file) and batch.empty:
                 return
+            scalars = Scalars()
             for record in records(file, offset, self._config.record_bytes):
                 offset = record.end
                 if record.remark is not None:
                     batch.skip(record.remark)
                 if record.data is not None:
-                    try:
-                        batch.add(event(record.data))
-                    except Malformed as error:
-                        batch.skip(f"the event before byte {record.end} cannot be read: {error}")
+                    _take(batch, record.data, record.end, scalars)
                 if batch.full:
                     yield self._delivery(file, path, offset, batch, places, passed)
                     batch = Batch(self._run_id, self._prefix, str(path), self._context.limits, self._config)
@@ -107,6 +106,21 @@ class Reading:
                 break
             end = record.end
         return end
+
+
+def _take(batch: Batch, data: bytes, end: int, scalars: Scalars) -> None:
+    """What one record says. `end` is where it ends in its file."""
+    number = scalars.read(data)
+    if number is not None:
+        batch.number(number)
+        return
+    try:
+        found = event(data)
+    except Malformed as error:
+        batch.skip(f"the event before byte {end} cannot be read: {error}")
+        return
+    scalars.learn(data, found)
+    batch.add(found)
 
 
 def _from_json(checkpoint: Mapping[str, object] | None) -> tuple[dict[str, Mapping[str, object]], str]:
