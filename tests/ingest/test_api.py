@@ -21,6 +21,8 @@ def owner(path: str, *claimed: RunFolder) -> RunFolder:
         ("exp/run/outputs/metrics/m.jsonl", "exp/run", "src/exp/run"),
         ("exp/run/rank_3/stdout.log", "exp/run", "src/exp/run"),
         ("exp/run/attempt_0/3/stdout.log", "exp/run", "src/exp/run"),
+        ("exp/run/checkpoint-500/trainer_state.json", "exp/run", "src/exp/run"),
+        ("exp/run/tmp-checkpoint-500/metrics.csv", "exp/run", "src/exp/run"),
         ("logs/train.log", ".", "src"),
         (
             "run/lightning_logs/version_0/metrics.csv",

@@ -22,58 +22,27 @@ import os
 import random
 import re
 import shutil
-import time
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from graphql_runs.ingest.api import (
-    IDLE_SECONDS,
-    QUIET_SECONDS,
-    Delivery,
-    Ingester,
-    Limits,
-    Stability,
-    Tree,
-    Unit,
-    Unreadable,
-)
+from graphql_runs.ingest.api import Delivery, Stability
 from graphql_runs.ingest.host import Host, SourceConfig
+from graphql_runs.ingest.testing.basis import PATIENCE
 from graphql_runs.ingest.testing.memory import MemoryRecords
 from graphql_runs.ingest.testing.reading import NAME, Checkpoint, Content, content_of, read, units_of
+from graphql_runs.ingest.testing.trouble import TroubleContract
+from graphql_runs.model.errors import StoreUnavailable
 from graphql_runs.model.source import SourceState
 
 _CHECKPOINT_BYTES = 64 << 10
-_PATIENCE = 20.0
+_KILLS = 6
 
 
-class IngesterContract:
+class IngesterContract(TroubleContract):
     """Inherit from it in a class whose name begins with `Test`."""
-
-    ingester: Ingester
-    growing: str
-    """A file below the run's folder that `write` appends to."""
-    parts = 4
-    """How often `write` is called."""
-    many = 10_000
-    """Files in a folder that are looked at without trouble."""
-    limits = Limits(delivery_bytes=256, line_bytes=4096)
-    foreign: Sequence[str] = (
-        "model.ckpt",
-        "picture.png",
-        "notes.md",
-        "src/train.py",
-        "weights.npy",
-        "archive.zip",
-    )
-    """Files beside those of the plugin that it must leave alone."""
-
-    def write(self, folder: Path, part: int) -> None:
-        """Write part 0, 1, … of what one job writes. Each part appends something to the file `growing`."""
-        raise NotImplementedError
 
     # What a plugin says of itself
 
@@ -151,8 +120,7 @@ class IngesterContract:
         for part in range(self.parts):
             self.write(run, part)
             self._catch_up(tmp_path, places, found)
-        for key, deliveries in found.items():
-            assert content_of(deliveries) == content_of(self._read(tmp_path, key, None))
+        self._same_as_read_at_once(tmp_path, found)
 
     def test_files_may_grow_while_they_are_read(self, tmp_path: Path) -> None:
         run = self._run(tmp_path)
@@ -168,8 +136,7 @@ class IngesterContract:
             one.close()
         places: dict[str, Checkpoint] = {key: some[-1].checkpoint for key, some in found.items() if some}
         self._catch_up(tmp_path, places, found)
-        for key, deliveries in found.items():
-            assert content_of(deliveries) == content_of(self._read(tmp_path, key, None))
+        self._same_as_read_at_once(tmp_path, found)
 
     def test_a_file_that_is_replaced_by_its_copy_is_not_read_twice(self, tmp_path: Path) -> None:
         run = self._write_all(tmp_path)
@@ -183,66 +150,50 @@ class IngesterContract:
         self._catch_up(tmp_path, places, found)
         assert {key: content_of(deliveries) for key, deliveries in found.items()} == before
 
-    # What goes wrong
-
-    def test_a_file_may_be_cut(self, tmp_path: Path) -> None:
-        run = self._write_all(tmp_path)
-        for seconds in (0.0, QUIET_SECONDS + 1, IDLE_SECONDS + 1):
-            for size in (0.5, 0.0):
-                places: dict[str, Checkpoint] = {}
-                self._catch_up(tmp_path, places, {})
-                path = run / self.growing
-                os.truncate(path, int(path.stat().st_size * size))
-                os.utime(path, (time.time() - seconds,) * 2)
-                self._bear(tmp_path, places)
-                self.write(run, 0)
-
-    def test_a_file_may_hold_junk(self, tmp_path: Path) -> None:
-        run = self._write_all(tmp_path)
+    def test_a_file_that_is_written_anew_with_more_gives_what_is_new(self, tmp_path: Path) -> None:
+        run = self._run(tmp_path)
         places: dict[str, Checkpoint] = {}
-        self._catch_up(tmp_path, places, {})
-        junk = random.Random(7).randbytes(20_000)
-        with (run / self.growing).open("ab") as file:
-            file.write(junk)
-        self._bear(tmp_path, places)
-        (run / self.growing).write_bytes(junk)
-        self._bear(tmp_path, places)
-        self._bear(tmp_path, {})
+        found: dict[str, list[Delivery]] = {}
+        for part in range(self.parts):
+            self.write(run, part)
+            if part:
+                path = run / self.growing
+                path.write_bytes(path.read_bytes())
+            self._catch_up(tmp_path, places, found)
+        self._same_as_read_at_once(tmp_path, found)
 
-    def test_a_file_may_go_away(self, tmp_path: Path) -> None:
-        path = self._write_all(tmp_path) / self.growing
-        tree, unit = self._of_growing(tmp_path)
-        path.unlink()
-        assert content_of(_borne(read(self.ingester, tree, unit, None, self.limits))).logs == {}
+    def test_a_file_may_be_renamed_and_begun_anew(self, tmp_path: Path) -> None:
+        self._rotated(tmp_path, lambda path, older: path.replace(older))
 
-    def test_a_folder_may_stand_in_place_of_a_file(self, tmp_path: Path) -> None:
-        path = self._write_all(tmp_path) / self.growing
-        tree, unit = self._of_growing(tmp_path)
-        path.unlink()
-        path.mkdir()
-        assert content_of(_borne(read(self.ingester, tree, unit, None, self.limits))).logs == {}
+    def test_a_file_may_be_copied_and_cut(self, tmp_path: Path) -> None:
+        def rotate(path: Path, older: Path) -> None:
+            shutil.copyfile(path, older)
+            os.truncate(path, 0)
 
-    def test_a_pipe_may_stand_in_place_of_a_file(self, tmp_path: Path) -> None:
-        path = self._write_all(tmp_path) / self.growing
-        tree, unit = self._of_growing(tmp_path)
-        path.unlink()
-        os.mkfifo(path)
-        with ThreadPoolExecutor(1) as pool:
-            # In a thread: who waits for somebody to write into a pipe may wait for ever.
-            reading = pool.submit(_borne, read(self.ingester, tree, unit, None, self.limits))
-            try:
-                assert content_of(reading.result(timeout=_PATIENCE)).logs == {}
-            finally:
-                os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))  # lets go of one who waits
+        self._rotated(tmp_path, rotate)
 
-    def test_a_link_out_of_the_source_is_not_followed(self, tmp_path: Path) -> None:
-        path = self._write_all(tmp_path / "source") / self.growing
-        tree, unit = self._of_growing(tmp_path / "source")
-        outside = tmp_path / "outside"
-        path.rename(outside)
-        path.symlink_to(outside)
-        found = content_of(_borne(read(self.ingester, tree, unit, None, self.limits)))
-        assert (found.logs, found.metrics) == ({}, {})
+    def _rotated(self, folder: Path, rotate: Callable[[Path, Path], object]) -> None:
+        """Rotate the file between parts, some of which were read before; one that rotates gives everything once."""
+        run = self._run(folder)
+        path = run / self.growing
+        places: dict[str, Checkpoint] = {}
+        found: dict[str, list[Delivery]] = {}
+        for part in range(self.parts):
+            self.write(run, part)
+            if not self.rotates:
+                self._bear(folder, places)
+            elif part != 1:
+                self._catch_up(folder, places, found)
+            for number in range(part, 0, -1):
+                path.with_name(f"{path.name}.{number}").replace(path.with_name(f"{path.name}.{number + 1}"))
+            rotate(path, path.with_name(f"{path.name}.1"))
+        self._bear(folder, dict(places))
+        self.write(run, 0)
+        if self.rotates:
+            self._catch_up(folder, places, found)
+            self._same_as_read_at_once(folder, found)
+        else:
+            self._bear(folder, places)
 
     # Under a host
 
@@ -250,13 +201,7 @@ class IngesterContract:
         run = self._run(tmp_path / "source")
         records = MemoryRecords()
         for part in range(self.parts):
-            host = Host(
-                records,
-                [self.ingester],
-                [SourceConfig(tmp_path / "source", NAME)],
-                self.limits,
-                poll_seconds=0.2,
-            )
+            host = self._host(tmp_path / "source", records)
             self.write(run, part)
             await host.start()
             if part == self.parts - 1:
@@ -265,71 +210,65 @@ class IngesterContract:
                 await asyncio.sleep(0.05 * part)  # somewhere in the middle
             await host.close()
             assert {report.state for report in host.reports()} <= {SourceState.STOPPED}
+        self._everything_once(tmp_path / "source", records)
+
+    async def test_a_host_that_is_killed_anywhere_reads_everything_once(self, tmp_path: Path) -> None:
+        run = self._run(tmp_path / "source")
+        records = MemoryRecords()
+        chance = random.Random(11)
+        for number in range(max(self.parts, _KILLS)):
+            if number < self.parts:
+                self.write(run, number)
+            await self._killed(tmp_path / "source", records, chance.randrange(6), kept=number % 2 == 1)
+        host = self._host(tmp_path / "source", records)
+        await host.start()
+        await self._until_read(host)
+        await host.close()
+        self._everything_once(tmp_path / "source", records)
+
+    async def _killed(self, folder: Path, records: MemoryRecords, calls: int, *, kept: bool) -> None:
+        """A host that gets no further than so many batches; the last one is `kept` without the host knowing, or is not."""
+        dead = asyncio.Event()
+        count = 0
+
+        def before(_: int) -> None:
+            nonlocal count
+            count += 1
+            if dead.is_set() or (count > calls and not kept):
+                dead.set()
+                raise StoreUnavailable("killed")
+
+        def after(_: int) -> None:
+            if count > calls:
+                dead.set()
+                raise StoreUnavailable("killed")
+
+        host = self._host(folder, replace(records, before=before, after=after))
+        await host.start()
+        await self._until_read(host, dead)
+        await host.close()
+
+    def _host(self, folder: Path, records: MemoryRecords) -> Host:
+        return Host(records, [self.ingester], [SourceConfig(folder, NAME)], self.limits, poll_seconds=0.2)
+
+    def _everything_once(self, folder: Path, records: MemoryRecords) -> None:
         whole = Content()
-        for key in self._keys(tmp_path / "source"):
-            for delivery in self._read(tmp_path / "source", key, None):
+        for key in self._keys(folder):
+            for delivery in self._read(folder, key, None):
                 for operation in delivery.operations:
                     whole.add(operation)
         found = content_of([Delivery({}, records.operations)])
         assert (found.logs, found.metrics) == (whole.logs, whole.metrics)
 
-    async def _until_read(self, host: Host) -> None:
-        for _ in range(int(_PATIENCE / 0.05)):
+    async def _until_read(self, host: Host, dead: asyncio.Event | None = None) -> None:
+        for _ in range(int(PATIENCE / 0.05)):
             reports = host.reports()
+            if dead is not None and dead.is_set():
+                return
             if len(reports) > 1 and all(report.state is SourceState.FOLLOWING for report in reports):
                 return
             await asyncio.sleep(0.05)
         raise AssertionError(f"it does not catch up: {host.reports()}")
-
-    # Shorthands
-
-    def _of_growing(self, folder: Path) -> tuple[Tree, Unit]:
-        tree, units = units_of(self.ingester, folder)
-        [unit] = [
-            unit for unit in units if any(path.as_posix() == f"run/{self.growing}" for path in unit.files)
-        ]
-        return tree, unit
-
-    def _run(self, folder: Path) -> Path:
-        run = folder / "run"
-        run.mkdir(parents=True, exist_ok=True)
-        return run
-
-    def _write_all(self, folder: Path) -> Path:
-        run = self._run(folder)
-        for part in range(self.parts):
-            self.write(run, part)
-        assert (run / self.growing).is_file(), "write does not write the file that `growing` names"
-        return run
-
-    def _keys(self, folder: Path) -> list[str]:
-        return [unit.key for unit in units_of(self.ingester, folder)[1]]
-
-    def _read(self, folder: Path, key: str, checkpoint: Checkpoint) -> Generator[Delivery, None, None]:
-        tree, units = units_of(self.ingester, folder)
-        [unit] = [unit for unit in units if unit.key == key]
-        return read(self.ingester, tree, unit, checkpoint, self.limits)
-
-    def _catch_up(
-        self, folder: Path, places: dict[str, Checkpoint], found: dict[str, list[Delivery]]
-    ) -> None:
-        for key in self._keys(folder):
-            for delivery in self._read(folder, key, places.get(key)):
-                places[key] = delivery.checkpoint
-                found.setdefault(key, []).append(delivery)
-
-    def _bear(self, folder: Path, places: dict[str, Checkpoint]) -> None:
-        """Read on; the plugin may say that it cannot, in the one way there is."""
-        for key in self._keys(folder):
-            for delivery in _borne(self._read(folder, key, places.get(key))):
-                places[key] = delivery.checkpoint
-
-
-def _borne(deliveries: Iterator[Delivery]) -> list[Delivery]:
-    found: list[Delivery] = []
-    with suppress(Unreadable, FileNotFoundError):
-        found.extend(deliveries)
-    return found
 
 
 def _open_files() -> int:

@@ -23,11 +23,17 @@ _CUT = "the log was cut or replaced; it goes on with its new beginning"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some bytes of the log, where to go on after them, and what is remarkable about them."""
+    """Some bytes of the log, and what is remarkable about them. `place` is their offset in the open file they come from."""
 
     data: bytes
-    checkpoint: Mapping[str, object]
+    file: FileIO
+    place: int
     remark: str | None = None
+
+    def checkpoint(self, length: int) -> Mapping[str, object]:
+        """Where to go on after so many of the bytes. Ask before the next piece is read, as long as the file is open."""
+        modified_ns = os.fstat(self.file.fileno()).st_mtime_ns
+        return {**Mark.at(self.file, self.place + length).to_json(), "modified_ns": modified_ns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,8 @@ class Tail:
         while data := os.pread(file.fileno(), self._size, offset):
             if len(data) == self._size:
                 data = data[: data.rfind(b"\n") + 1] or data
+            yield Piece(data, file, offset, remark)
             offset += len(data)
-            found = os.fstat(file.fileno())
-            yield Piece(data, {**Mark.at(file, offset).to_json(), "modified_ns": found.st_mtime_ns}, remark)
             remark = None
 
     def _start(

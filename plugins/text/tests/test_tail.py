@@ -35,7 +35,7 @@ class Followed:
 
     def _take(self, piece: Piece) -> None:
         self.data += piece.data
-        self.checkpoint = json.loads(json.dumps(piece.checkpoint))
+        self.checkpoint = json.loads(json.dumps(piece.checkpoint(len(piece.data))))
         if piece.remark:
             self.remarks.append(piece.remark)
 
