@@ -53,7 +53,7 @@ lint:
 # mypy --strict; the plugin packages by the name they are installed under.
 types:
     mypy
-    mypy --package graphql_runs_text --package graphql_runs_tabular --package graphql_runs_azureml --package graphql_runs_tensorboard --package graphql_runs_wandb --package graphql_runs_mlflow
+    mypy --package graphql_runs_text --package graphql_runs_tabular --package graphql_runs_azureml --package graphql_runs_tensorboard --package graphql_runs_wandb --package graphql_runs_mlflow --package graphql_runs_slurm
 
 # The studio's types, with its own compiler.
 studio-types:

@@ -95,5 +95,6 @@ def test_every_dependency_of_the_repository_is_pinned() -> None:
         "graphql-runs-tensorboard",
         "graphql-runs-wandb",
         "graphql-runs-mlflow",
+        "graphql-runs-slurm",
     }
     assert {name_of(requirement) for requirement in wanted} - ours <= {name_of(pin) for pin in pins}

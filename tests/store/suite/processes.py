@@ -121,7 +121,8 @@ class Processes(Suite):
         hints = await store.hints(a_run("a").workspace, 0, first=10_000)
         assert {hint.run for hint in hints} == {a_run(run_id).id for run_id in "abc"}
         assert max(Counter(hint.n for hint in hints).values()) == 1
-        assert await store.hint_end(a_run("a").workspace) == 3 * times
+        # A commit that a process takes long to apply may be applied by another one too, whose hint has a number of its own.
+        assert await store.hint_end(a_run("a").workspace) >= 3 * times
 
     async def test_three_processes_write_and_follow(self, store: Store, place: Place) -> None:
         names, times = ["a", "b", "c"], 40
@@ -175,14 +176,22 @@ class Processes(Suite):
                 await eventually(grown)
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
+
+            async def whole_or_gone() -> bool:
+                made = await store.tree_runs(run.root)
+                points = await read_all(store, a_metric(run, "loss").id)
+                return (len(made), len(points)) in ((0, 0), (1, 1)) and await store.count_runs(None) == len(
+                    made
+                )
+
+            # What was cut off in the middle may have to be finished by somebody else first.
+            await eventually(whole_or_gone)
             [end] = await store.ends([journal_of(run.root)])
-            made = await store.tree_runs(run.root)
-            points = await read_all(store, a_metric(run, "loss").id)
-            assert (len(made), len(points)) in ((0, 0), (1, 1))
-            assert await store.count_runs(None) == len(made)
             # And it can be purged and made once more.
-            assert await purge_and_make(store, run, 1) == 1
-            assert await store.ends([journal_of(run.root)]) == [end + 2]
+            assert await eventually(lambda: purge_and_make(store, run, 1)) == 1
+            [after] = await store.ends([journal_of(run.root)])
+            assert end + 2 <= after <= end + 3  # with the one that was cut off
+            assert [len(await store.tree_runs(run.root)), await store.count(Metric, run.id)] == [1, 1]
             assert await store.tree_runs(run.root) == [run]
 
     async def test_processes_draw_different_numbers(self, store: Store, place: Place) -> None:
