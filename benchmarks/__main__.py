@@ -21,6 +21,7 @@ from benchmarks.history import chart, history, memory
 from benchmarks.large import large
 from benchmarks.lines import lines
 from benchmarks.machine import disk_folder, environment, machine
+from benchmarks.mlflow import clients, database
 from benchmarks.names import names as wide
 from benchmarks.page import page
 from benchmarks.peers import Peers
@@ -49,6 +50,8 @@ WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "W9": large,
     "W10": tfevents,
     "W11": logdir,
+    "W12": database,
+    "W13": clients,
 }
 ONLY_BY_NAME = {"W9"}
 """Workloads that take so much disk and time that they run only when asked for."""

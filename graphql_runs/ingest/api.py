@@ -40,7 +40,8 @@ PAUSES = (QUIET_SECONDS, 60.0, IDLE_SECONDS)
 """After so many seconds without a change a unit is read once more."""
 
 _PART = re.compile(
-    r"logs?|outputs?|metrics|results|std(out|err)|(rank|worker|node|attempt)[-_]?\d+", re.IGNORECASE
+    r"logs?|outputs?|metrics|results|std(out|err)|(rank|worker|node|attempt)[-_]?\d+|(tmp-)?checkpoint-\d+",
+    re.IGNORECASE,
 )
 """Folders that hold a part of the run around them, rather than a run of their own."""
 
@@ -79,12 +80,14 @@ class File:
 class RunFolder:
     """A folder that is a run. `path` is relative to the source (`.` is the source itself), `run_id` and `root_id` are
     producer ids; a run that has no parent is its own root. `declared` says that its plugin will declare the run: other
-    plugins with files in the folder then only add to it."""
+    plugins with files in the folder then only add to it. `whole` says that all of it is in this place: when one of its units is
+    read from another source already, none of those after it is read here."""
 
     path: PurePosixPath
     run_id: str
     root_id: str
     declared: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,8 @@ class Tree:
 
     def owner(self, path: PurePosixPath) -> RunFolder:
         """The run a file belongs to: the nearest claimed folder around it, else the folder that holds it, whose run id is
-        the source's name and the folder's path. Folders named as parts of a run (`logs`, `outputs`, `rank_3`, …) count
-        to the folder around them."""
+        the source's name and the folder's path. Folders named as parts of a run (`logs`, `outputs`, `rank_3`, `checkpoint-500`,
+        …) count to the folder around them."""
         if self._claimed:
             for folder in path.parents:
                 if folder in self._claimed:
@@ -129,6 +132,9 @@ class Unit:
     watches: files and folders that it looks at without taking them, relative to the source. It is read again when one of them, or
              anything below one of them, appears, changes or goes; other plugins may take them, and they may be missing.
     hints:   what `units` found out and `read` wants to know; not kept.
+    index:   its files hold many units, like a database: `units` is asked again whenever one of them changes.
+    version: a text that `units` changes whenever there is more to read, for units that are parts of a file which another one takes.
+    after:   the key of another unit of the run: when nothing was read of this one yet, `Context.after` is that one's checkpoint.
     """
 
     key: str
@@ -136,6 +142,9 @@ class Unit:
     files: tuple[PurePosixPath, ...]
     watches: tuple[PurePosixPath, ...] = ()
     hints: Mapping[str, object] = field(default_factory=dict, compare=False)
+    index: bool = False
+    version: str = ""
+    after: str | None = None
 
     @property
     def place(self) -> str:
@@ -192,12 +201,14 @@ class Context:
     """What `read` gets besides the unit: the tree as it is now, its limits, and the plugin's configuration.
 
     final: nobody waits for the files to grow, so what only counts when nothing follows (a last line without an end) counts now.
+    after: the last checkpoint of the unit that this one names as `after`, when there is none of its own.
     """
 
     tree: Tree
     config: BaseModel
     limits: Limits
     final: bool = False
+    after: Mapping[str, object] | None = None
 
 
 class Ingester(Protocol):

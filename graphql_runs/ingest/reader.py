@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -224,10 +224,12 @@ class Reader:
             note = await self._writer.open()
             self.counts = Counts.of(note)
             self.earlier = self.earlier or self.counts.copy()
-            checkpoint = note.get("checkpoint")
-            self._checkpoint = checkpoint if isinstance(checkpoint, dict) else None
+            self._checkpoint = _checkpoint_of(note)
         loop = asyncio.get_running_loop()
-        deliveries = _Deliveries(self.plugin, self.unit, self._checkpoint, self.context)
+        context = self.context
+        if self._checkpoint is None and self.unit.after is not None:
+            context = replace(context, after=await self._after(self.unit.after))
+        deliveries = _Deliveries(self.plugin, self.unit, self._checkpoint, context)
         until = time.monotonic() + seconds
         # The next delivery is read while the one before is being written.
         ahead = loop.run_in_executor(pool, deliveries.next)
@@ -249,6 +251,13 @@ class Reader:
             return await ahead
         finally:
             self._waits_since = None
+
+    async def _after(self, key: str) -> Mapping[str, object] | None:
+        """The checkpoint of another unit of the run."""
+        if self.root is None:
+            return None
+        name = f"{self.plugin.name}:{replace(self.unit, key=key).place}"
+        return _checkpoint_of(await Writer(self._records, self._workspace, self.root, name).open())
 
     async def _take(self, delivery: Delivery) -> None:
         for cluster in delivery.clusters:
@@ -313,6 +322,11 @@ class Reader:
         return [
             Annotate(run_id, heartbeat_at=self.modified_at) for run_id, wanted in silent.items() if wanted
         ]
+
+
+def _checkpoint_of(note: Mapping[str, object]) -> Mapping[str, object] | None:
+    checkpoint = note.get("checkpoint")
+    return checkpoint if isinstance(checkpoint, dict) else None
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import translate
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from graphql_runs.ingest.api import File, Limits, Skipped
 
 _IGNORED = frozenset({"__pycache__", "node_modules", "lost+found"})
+_PASSING = re.compile(r".+\.(db|db3|sqlite|sqlite3)-(journal|shm)")
+"""What SQLite keeps beside a database while it writes: it comes and goes with every change, and holds nothing to read."""
 _PROBLEMS = 1000
 
 
@@ -86,6 +89,7 @@ class Walker:
             if not stat.S_ISREG(found.st_mode):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.only)
             walk.files[self.only] = file_of(self.only, found, before.get(self.only))
+            self._log_of(self.only, walk, before)
             return walk
         self._folder(walk, "", 0, before)
         walk.files = dict(sorted(walk.files.items(), key=lambda item: item[0].split("/")))
@@ -95,13 +99,21 @@ class Walker:
         """Whether a path, or a folder around it, is left alone on purpose."""
         parts = path.split("/")
         return any(
-            part.startswith(".") or part in _IGNORED or self._is_excluded(part, "/".join(parts[: place + 1]))
+            _is_ignored(part) or self._is_excluded(part, "/".join(parts[: place + 1]))
             for place, part in enumerate(parts)
         )
 
     def _is_excluded(self, name: str, path: str) -> bool:
         pattern = self._excluded
         return pattern is not None and bool(pattern.match(name) or pattern.match(path))
+
+    def _log_of(self, name: str, walk: Walk, before: Mapping[str, File]) -> None:
+        """What SQLite has not put into a database yet belongs to it (https://sqlite.org/wal.html)."""
+        name += "-wal"
+        with suppress(FileNotFoundError):
+            found = (self.folder / name).stat(follow_symlinks=False)
+            if stat.S_ISREG(found.st_mode):
+                walk.files[name] = file_of(name, found, before.get(name))
 
     def _folder(self, walk: Walk, path: str, depth: int, before: Mapping[str, File]) -> None:
         if self.stopping():
@@ -122,7 +134,7 @@ class Walker:
         for entry in entries:
             name = entry.name
             inner = prefix + name
-            if name.startswith(".") or name in _IGNORED or self._is_excluded(name, inner):
+            if _is_ignored(name) or self._is_excluded(name, inner):
                 continue
             if not _valid(name):
                 walk.problem(inner.encode(errors="backslashreplace").decode(), "the name is not valid UTF-8")
@@ -151,6 +163,10 @@ class Walker:
                 walk.files[path] = file_of(path, entry.stat(follow_symlinks=False), before.get(path))
             else:
                 walk.problem(path, f"the source has more than {self.limits.files} files")
+
+
+def _is_ignored(name: str) -> bool:
+    return name.startswith(".") or name in _IGNORED or _PASSING.fullmatch(name) is not None
 
 
 def _valid(name: str) -> bool:

@@ -184,6 +184,7 @@ class Source:
                 self._plan_wanted = True  # rotated or replaced: the unit's files may be others now
             elif job is not None:
                 self._touch(job, path, file)
+                self._ask_again(job)
             elif before is not None and min(before.size, file.size) < _RECOGNISED_BY:
                 self._plan_wanted = True
         if self.shares and any(path.rpartition("/")[2] == EXIT_FILE for path in changes.files):
@@ -213,6 +214,10 @@ class Source:
                 else:
                     self._shared.work.submit_in(job, _STIR_SECONDS)
 
+    def _ask_again(self, job: ReadJob) -> None:
+        # Who reads everything once takes it as it was when it was planned.
+        self._plan_wanted |= job.reader.unit.index and not self._shared.final
+
     # Files that are left alone
 
     def _await_quiet(self, job: ReadJob) -> None:
@@ -233,6 +238,7 @@ class Source:
             if not job.gone:
                 if job.reader.modified_at / 1e6 + QUIET_SECONDS <= time.time():
                     self._shared.work.submit(job)
+                    self._ask_again(job)
                 self._await_quiet(job)
         return max(0.05, self._quiet[0][0] - time.time()) if self._quiet else _ROUND_SECONDS
 
@@ -267,6 +273,7 @@ class Source:
         self.clashes = {name: [] for name in self.shares}
         jobs: dict[Key, ReadJob] = {}
         runs: dict[str, FolderJob] = {}
+        elsewhere: set[tuple[str, str]] = set()
         waiting = False
         for share in plan.shares:
             name = share.plugin.name
@@ -276,6 +283,8 @@ class Source:
                 continue
             context = Context(share.tree, self._plugins[name][1], self._limits, self._shared.final)
             for unit in share.units:
+                if unit.run is not None and (name, unit.run.run_id) in elsewhere:
+                    continue
                 key = (name, unit.run.root_id if unit.run else None, unit.place)
                 job = self.jobs.get(key)
                 if job is None and unit.run is not None and self._settles(unit.run, unit, runs):
@@ -286,7 +295,11 @@ class Source:
                     job = job or self._new(share.plugin, unit, context, run)
                 except _Clash as clash:
                     self.clashes[name].append(str(clash))
+                    if unit.run is not None and unit.run.whole:
+                        elsewhere.add((name, unit.run.run_id))
                     continue
+                if job.reader.unit.version != unit.version:
+                    self._stirred.add(job)
                 job.reader.unit, job.reader.context, job.run = unit, context, run
                 jobs[key] = job
         self._replace(jobs)

@@ -52,6 +52,13 @@ def test_hidden_names_and_caches_are_passed_over(tmp_path: Path) -> None:
     assert list(walked(tmp_path).files) == ["a/seen"]
 
 
+def test_what_sqlite_keeps_beside_a_database_is_passed_over_but_for_its_log(tmp_path: Path) -> None:
+    write(tmp_path, "a.db", "a.db-journal", "a.db-shm", "a.db-wal", "b.sqlite-journal", "my-journal")
+    assert list(walked(tmp_path).files) == ["a.db", "a.db-wal", "my-journal"]
+    alone = Walker(tmp_path, Limits(), lambda: False, "a.db").walk({})
+    assert list(alone.files) == ["a.db", "a.db-wal"]
+
+
 def test_excluded_names_and_paths_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, "data/x.txt", "run/data/y", "run/a.log", "run/b.tmp")
     assert list(walked(tmp_path, exclude=["*.tmp", "data"]).files) == ["run/a.log"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import CancelledError, wait
 
 import pytest
 
@@ -37,9 +36,6 @@ def test_at_the_end_nothing_more_begins() -> None:
     threads.shutdown()
     go_on.set()
     assert busy.result(10)
-    wait(waiting, 10)
-    for one in waiting:
-        with pytest.raises(CancelledError):
-            one.result(0)
+    assert all(one.cancelled() for one in waiting)
     with pytest.raises(RuntimeError, match="have ended"):
         threads.submit(abs, 1)

@@ -37,7 +37,7 @@ class FoundRun:
 def parse_meta(data: bytes) -> Meta | None:
     """The document of a meta.yaml; None when it is none. Nothing but plain values is made of it."""
     try:
-        found = yaml.load(data, Loader=_Loader)  # a SafeLoader
+        found = yaml.load(data, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -80,22 +80,24 @@ def find_runs(tree: Tree) -> dict[PurePosixPath, FoundRun]:
     return found
 
 
-def root_of(run: FoundRun, by_id: Mapping[str, FoundRun]) -> str:
-    """The root of a run's tree. A parent that is not there is the root as far as anybody knows."""
-    seen = {run.run_id}
-    while run.parent is not None and run.parent not in seen:
-        seen.add(run.parent)
-        above = by_id.get(run.parent)
-        if above is None:
-            return run.parent
-        run = above
-    return run.run_id
+def root_of(run_id: str, parents: Mapping[str, str | None]) -> str:
+    """The root of a run's tree, from the parents of all runs that are there. A parent that is not there is the root as far as anybody
+    knows."""
+    seen = {run_id}
+    while (parent := parents.get(run_id)) is not None and parent not in seen:
+        if parent not in parents:
+            return parent
+        seen.add(parent)
+        run_id = parent
+    return run_id
 
 
 def run_folders(found: Mapping[PurePosixPath, FoundRun]) -> list[RunFolder]:
     """The runs as the host wants them."""
-    by_id = {run.run_id: run for run in found.values()}
-    return [RunFolder(run.folder, run.run_id, root_of(run, by_id)) for run in found.values()]
+    parents = {run.run_id: run.parent for run in found.values()}
+    return [
+        RunFolder(run.folder, run.run_id, root_of(run.run_id, parents), whole=True) for run in found.values()
+    ]
 
 
 def _recognised(tree: Tree, file: File, test: Callable[[bytes], str]) -> str:

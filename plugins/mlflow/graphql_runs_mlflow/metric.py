@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from graphql_runs.ingest.api import Context, Delivery, Skipped
 from graphql_runs.ingest.files import Mark, lines, open_file, size_of
 from graphql_runs.ingest.gather import Gathered
+from graphql_runs_mlflow.run import same_place
 
 _REWRITTEN = "the file was written anew; it is read again from its beginning"
 _INT64 = 1 << 63
@@ -17,6 +18,8 @@ def read_metric(
     run_id: str, name: str, path: PurePosixPath, checkpoint: Mapping[str, object] | None, context: Context
 ) -> Iterator[Delivery]:
     """The points after the checkpoint. A line is `milliseconds value [step [dataset digest]]`; without a step it is 0, as MLflow has it."""
+    if checkpoint is None:
+        same_place(context.after, "files")
     with open_file(context.tree.folder, path) as file:
         mark = None if checkpoint is None else Mark.from_json(checkpoint)
         remarks: list[Skipped] = []

@@ -15,6 +15,7 @@ from graphql_runs_mlflow.api import artifacts, experiments, inputs, models, runs
 from graphql_runs_mlflow.api.fault import shown, unknown
 from graphql_runs_mlflow.api.given import Given
 from graphql_runs_mlflow.api.message import Message
+from graphql_runs_mlflow.message import SERVED_BY
 
 _TRACKING = "/api/2.0/mlflow/"
 _PROXY = "/api/2.0/mlflow-artifacts/"
@@ -87,7 +88,7 @@ def _route(desk: Desk, path: str, handler: Handler, method: str) -> Route:
             raise
         except Exception as error:
             return shown(error)
-        return Response(orjson.dumps(found), media_type="application/json")
+        return Response(orjson.dumps(found), media_type="application/json", headers={SERVED_BY: "mlflow"})
 
     return Route(path, answer, methods=[method])
 

@@ -8,6 +8,7 @@ import secrets
 from starlette.responses import JSONResponse
 
 from graphql_runs.model.errors import AlreadyExists, NotFound, RunsError, StoreUnavailable
+from graphql_runs_mlflow.message import SERVED_BY
 
 log = logging.getLogger(__name__)
 
@@ -57,4 +58,6 @@ def shown(error: Exception) -> JSONResponse:
 
 
 def _answer(code: str, message: str) -> JSONResponse:
-    return JSONResponse({"error_code": code, "message": message}, _STATUS[code])
+    return JSONResponse(
+        {"error_code": code, "message": message}, _STATUS[code], headers={SERVED_BY: "mlflow"}
+    )

@@ -11,10 +11,10 @@ from graphql_runs.model.run import Run
 from graphql_runs_mlflow.api.fault import invalid
 from graphql_runs_mlflow.api.given import Given
 from graphql_runs_mlflow.api.identity import active_run
-from graphql_runs_mlflow.api.message import DATASET, Message
+from graphql_runs_mlflow.api.message import Message
+from graphql_runs_mlflow.run import DATASET_FIELDS, dataset_property
 
 _MODELS = "mlflow.log-model.history"
-_FIELDS = ("name", "digest", "source_type", "source", "schema", "profile")
 
 
 async def log_inputs(desk: Desk, given: Given) -> Message:
@@ -44,11 +44,8 @@ async def log_model(desk: Desk, given: Given) -> Message:
 def _dataset(given: Given) -> tuple[str, str]:
     dataset = given.part("dataset")
     name, digest = dataset.needed("name"), dataset.needed("digest")
-    kept = {
-        "tags": [{"key": key, "value": value} for key, value in given.pairs("tags").items()],
-        "dataset": {field: text for field in _FIELDS if (text := dataset.text(field)) is not None},
-    }
-    return f"{DATASET}{name}.{digest}", json.dumps(kept)
+    fields = {"name": name, "digest": digest, **{field: dataset.text(field) for field in DATASET_FIELDS[2:]}}
+    return dataset_property(fields, given.pairs("tags"))
 
 
 async def _annotate(desk: Desk, run: Run, properties: Mapping[str, str]) -> None:

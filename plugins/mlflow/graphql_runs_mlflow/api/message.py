@@ -11,14 +11,9 @@ from graphql_runs.model.records import Experiment, Metric, MetricKind
 from graphql_runs.model.run import Run
 from graphql_runs.model.status import RunStatus, StatusClass
 from graphql_runs_mlflow.api.identity import shown_id
-from graphql_runs_mlflow.facts import OWN, WORDS
+from graphql_runs_mlflow.run import DATASET, MODEL, NAME, NOTE, OWN, PARENT, USER, WORDS
 
 Message = dict[str, Any]
-NAME, NOTE, PARENT, USER = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId", "mlflow.user"
-DATASET = "dataset."
-"""What the properties begin with that datasets are kept as."""
-MODEL = "logged-model."
-"""What the properties begin with that logged models are kept as."""
 _BY_CLASS = {
     StatusClass.PENDING: "SCHEDULED",
     StatusClass.ACTIVE: "RUNNING",

@@ -20,10 +20,9 @@ from graphql_runs_mlflow.api.fault import MISSING, Fault, invalid
 from graphql_runs_mlflow.api.given import Given
 from graphql_runs_mlflow.api.identity import active_run, any_experiment, any_run, experiment_id_of, shown_id
 from graphql_runs_mlflow.api.match import holds
-from graphql_runs_mlflow.api.message import MODEL, Message, kept, model_message
+from graphql_runs_mlflow.api.message import Message, kept, model_message
+from graphql_runs_mlflow.run import MODEL, MODELS
 
-_ANY = "logged-models"
-"""The property of runs that have logged models."""
 _STATUSES = ("LOGGED_MODEL_PENDING", "LOGGED_MODEL_READY", "LOGGED_MODEL_UPLOAD_FAILED")
 _RUNS = 1000
 
@@ -45,7 +44,7 @@ async def create(desk: Desk, given: Given) -> Message:
         "params": given.pairs("params"),
         "created": time.time_ns() // 1_000_000,
     }
-    return await _keep(desk, run, id, model, {_ANY: "yes"})
+    return await _keep(desk, run, id, model, {MODELS: "yes"})
 
 
 async def get(desk: Desk, given: Given) -> Message:
@@ -105,7 +104,7 @@ async def search(desk: Desk, given: Given) -> Message:
         (
             Compare(AttributeField(Attribute.WORKSPACE), Op.EQ, ids.workspace_id(desk.workspace)),
             Compare(AttributeField(Attribute.EXPERIMENT), Op.IN, experiments),
-            Compare(BagField(Bag.PROPERTY, _ANY), Op.EXISTS, True),
+            Compare(BagField(Bag.PROPERTY, MODELS), Op.EXISTS, True),
             Compare(AttributeField(Attribute.TRASHED_AT), Op.EXISTS, False),
         )
     )

@@ -22,17 +22,8 @@ from graphql_runs.model.run import Run
 from graphql_runs_mlflow.api.fault import MISSING, Fault, invalid
 from graphql_runs_mlflow.api.given import Given
 from graphql_runs_mlflow.api.identity import active_run, any_experiment, any_run
-from graphql_runs_mlflow.api.message import (
-    NAME,
-    NOTE,
-    PARENT,
-    USER,
-    Message,
-    info_message,
-    run_message,
-    tags_of,
-)
-from graphql_runs_mlflow.facts import OWN, WORDS
+from graphql_runs_mlflow.api.message import Message, info_message, run_message, tags_of
+from graphql_runs_mlflow.run import NAME, NOTE, OWN, PARENT, USER, WORDS, identity
 
 _SOURCE = "mlflow"
 
@@ -52,6 +43,7 @@ async def create(desk: Desk, given: Given) -> Message:
         parent=await _parent(desk, tags.get(PARENT)),
         submitted_by=given.text("user_id") or tags.get(USER),
         created_at=start,
+        identities=(identity(id),),
     )
     running = SetStatus(id, WORDS["RUNNING"], _SOURCE, at=start, original="RUNNING")
     await desk.recording.record(

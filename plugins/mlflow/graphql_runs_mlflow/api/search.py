@@ -33,9 +33,9 @@ from graphql_runs.model.filter import (
 from graphql_runs_mlflow.api.fault import invalid
 from graphql_runs_mlflow.api.given import Given
 from graphql_runs_mlflow.api.identity import any_run, experiment_id_of, run_id_of
-from graphql_runs_mlflow.api.message import NAME, PARENT, Message, metric_message
+from graphql_runs_mlflow.api.message import Message, metric_message
 from graphql_runs_mlflow.api.runs import whole
-from graphql_runs_mlflow.facts import OWN
+from graphql_runs_mlflow.run import NAME, OWN, PARENT
 
 _PAGE = 1000
 _MOST = 50_000

@@ -1,0 +1,1 @@
+"""MLflow's database store on SQLite, read while others write it."""

@@ -1,0 +1,1 @@
+"""A tracking server of MLflow's, asked by its REST API."""
