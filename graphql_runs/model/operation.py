@@ -117,7 +117,8 @@ class SetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Annotate:
-    """Facts about a run. Tags, params and properties are merged by key, identities are added; None leaves a field as it is."""
+    """Facts about a run. Tags, params and properties are merged by key, identities are added; None leaves a field as it is, and an
+    empty Queueing says that the run waits no more."""
 
     run_id: str
     display_name: str | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql_runs.model.errors import LimitExceeded
 from graphql_runs.model.operation import Annotate, DeclareRun
-from graphql_runs.model.run import Run
+from graphql_runs.model.run import Queueing, Run
 from graphql_runs.model.status import RunStatus
 from graphql_runs.model.time import Micros
 from graphql_runs.record.identity import identified
@@ -107,6 +107,8 @@ def declared_again(
 def annotated(run: Run, operation: Annotate, cluster: str | None, limits: RecordLimits) -> Run:
     """The run with these facts."""
     changes = _given(operation, _ANNOTATED)
+    if operation.queueing == Queueing():
+        changes["queueing"] = None
     if cluster is not None:
         changes["cluster"] = cluster
     changes |= _maps(run, operation, limits)

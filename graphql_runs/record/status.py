@@ -30,9 +30,13 @@ def with_evidence(run: Run, statement: StatusEvidence, limit: int) -> Run:
     else:
         evidence = _bounded((*run.evidence, statement), limit)
     decided = decide(evidence)
+    again = run.status.terminal and not decided.status.terminal
     return replace(
         run,
         evidence=evidence,
+        # Another attempt, or one that went well after all: what was said of the one before is in the evidence.
+        error=None if again or decided.status is RunStatus.COMPLETED else run.error,
+        exit_code=None if again else run.exit_code,
         status=decided.status,
         status_at=decided.at,
         original_status=decided.original,

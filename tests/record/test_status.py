@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphql_runs.model.run import Run, StatusEvidence
+from graphql_runs.model.run import Run, RunFailure, StatusEvidence
 from graphql_runs.model.status import RunStatus as S
 from graphql_runs.model.status import StatusClass, status_from
 from graphql_runs.record.status import with_evidence
@@ -46,6 +46,17 @@ def test_an_end_sets_ended_at_and_a_new_start_takes_it_back() -> None:
     assert done.ended_at == 20
     again = with_evidence(done, said(S.RUNNING, 30), 100)
     assert (again.ended_at, again.started_at) == (None, 10)
+
+
+def test_another_attempt_forgets_how_the_one_before_failed() -> None:
+    failed = replace(
+        after(said(S.RUNNING, 10), said(S.FAILED, 20)), error=RunFailure("out of memory"), exit_code=137
+    )
+    again = with_evidence(failed, said(S.RUNNING, 30), 100)
+    assert (again.error, again.exit_code, again.ended_at) == (None, None, None)
+    late = with_evidence(failed, said(S.RUNNING, 15), 100)
+    assert (late.error, late.exit_code) == (failed.error, 137)
+    assert with_evidence(failed, said(S.COMPLETED, 40), 100).error is None
 
 
 def test_a_statement_that_is_delivered_again_changes_nothing() -> None:
