@@ -236,7 +236,9 @@ async def test_workspaces_and_what_is_in_them(api: Api) -> None:
 
 
 async def test_the_server(api: Api) -> None:
-    api.plugins.append(PluginReport("text", PluginKind.INGESTER, "graphql-runs-text", "0.1", "Reads logs.", "BETA"))
+    api.plugins.append(
+        PluginReport("text", PluginKind.INGESTER, "graphql-runs-text", "0.1", "Reads logs.", "BETA")
+    )
     skipped = (SkippedInput("a.jsonl", "not JSON", 3, 1_000_000),)
     api.sources.append(
         SourceReport(

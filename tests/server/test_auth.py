@@ -13,8 +13,7 @@ import pytest
 import websockets
 
 from graphql_runs.model.errors import InvalidInput
-from graphql_runs.server.application import read_tokens
-from graphql_runs.server.auth import Tokens
+from graphql_runs.server.auth import Tokens, read_tokens
 from graphql_runs.server.errors import Unauthenticated
 from graphql_runs.server.process import serve
 from graphql_runs.server.settings import Settings
