@@ -18,6 +18,7 @@ from graphql_runs.ingest.api import Limits, Unreadable
 from graphql_runs.ingest.host import Host, SourceConfig
 from graphql_runs.ingest.testing import MemoryRecords, read, units_of
 from graphql_runs_mlflow import ingester
+from graphql_runs_mlflow.database import listing
 from graphql_runs_mlflow.database.opening import session
 from plugins.mlflow.tests.compare import check, seen
 from plugins.mlflow.tests.stores import tracked
@@ -143,6 +144,27 @@ def test_a_writer_is_waited_for_and_then_tried_again(database: Path, monkeypatch
     with writing(database, "BEGIN EXCLUSIVE"):
         assert "locked" in trouble(database.parent)
     check(seen(deliveries(database.parent)), tracked("1.30.1").said_first)
+
+
+def test_what_changed_is_known_although_looking_was_cut_off(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def versions() -> dict[str, str]:
+        _, units = units_of(ingester, database.parent)
+        return {unit.place: unit.version for unit in units if unit.run is not None}
+
+    def cut_off(opened: object) -> dict[str, str]:
+        raise OSError("the database is locked")
+
+    before = versions()
+    with writing(database, "UPDATE runs SET lifecycle_stage = 'deleted' WHERE name = 'open'"):
+        pass
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "_parents", cut_off)
+        assert versions() == before
+    after = versions()
+    assert after.keys() == before.keys()
+    assert sum(after[place] != before[place] for place in after) == 1
 
 
 def test_a_change_that_was_broken_off_is_told_and_left_to_mlflow(database: Path) -> None:

@@ -68,6 +68,7 @@ class Listing:
     unlisted:   runs beyond the limit.
     recognised: it was seen to be MLflow's.
     rows:       the last row of each table whose rows are only added.
+    changed:    runs that were seen to differ and have no other version yet: a look may be cut off in the middle.
     spoiled:    it could not be read meanwhile. tags_due: tags were not looked at the last time.
     """
 
@@ -77,6 +78,7 @@ class Listing:
     unlisted: int = 0
     recognised: bool = False
     rows: dict[str, Row] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
     spoiled: bool = False
     tags_due: bool = False
     tags_at: float = 0.0
@@ -142,12 +144,12 @@ def _look(known: Listing, folder: Path, path: PurePosixPath, limits: Limits) -> 
     try:
         with session(folder, path, limits) as opened:
             tables = tables_of(opened)
-            changed = _runs(known, opened, tables, limits)
+            _runs(known, opened, tables, limits)
             known.parents = _parents(opened)
-            changed |= _added(known, opened, tables)
+            _added(known, opened, tables)
             if not known.recognised or time.monotonic() >= known.tags_at:
                 began = time.monotonic()
-                changed |= _tags(known, opened)
+                _tags(known, opened)
                 ended = time.monotonic()
                 known.tags_at, known.tags_due = ended + (ended - began) * _SPARING, False
             else:
@@ -158,13 +160,14 @@ def _look(known: Listing, folder: Path, path: PurePosixPath, limits: Limits) -> 
         return
     if known.spoiled:
         known.generation += 1
-    for run_id in changed & known.runs.keys():
+    for run_id in known.changed & known.runs.keys():
         known.runs[run_id].version += 1
+    known.changed.clear()
     known.error, known.spoiled, known.recognised = None, False, True
 
 
-def _runs(known: Listing, opened: Session, tables: Tables, limits: Limits) -> set[str]:
-    """Look at all rows of `runs`. Gives the ids of those that are new or differ."""
+def _runs(known: Listing, opened: Session, tables: Tables, limits: Limits) -> None:
+    """Look at all rows of `runs`, for those that are new or differ."""
     workspace = tables.column("experiments", "workspace")
     experiments = {
         id: full_name(text(name), text(where))
@@ -178,7 +181,6 @@ def _runs(known: Listing, opened: Session, tables: Tables, limits: Limits) -> se
         " WHERE rowid > ? ORDER BY rowid LIMIT ?"
     )
     found: dict[str, _Run] = {}
-    changed: set[str] = set()
     unlisted = after = 0
     while rows := opened.rows(question, after, _PAGE):
         after = rows[-1][0]
@@ -191,10 +193,9 @@ def _runs(known: Listing, opened: Session, tables: Tables, limits: Limits) -> se
             run = known.runs.get(run_id) or _Run()
             if run.row != row:
                 run.row = row
-                changed.add(run_id)
+                known.changed.add(run_id)
             found[run_id] = run
     known.runs, known.unlisted = found, unlisted
-    return changed
 
 
 def _parents(opened: Session) -> dict[str, str]:
@@ -206,9 +207,8 @@ def _parents(opened: Session) -> dict[str, str]:
     }
 
 
-def _added(known: Listing, opened: Session, tables: Tables) -> set[str]:
-    """Runs with new rows in the tables whose rows are only added."""
-    changed: set[str] = set()
+def _added(known: Listing, opened: Session, tables: Tables) -> None:
+    """Look for runs with new rows in the tables whose rows are only added."""
     for table, columns in _ADDED.items():
         if table not in tables.columns:
             continue
@@ -229,12 +229,11 @@ def _added(known: Listing, opened: Session, tables: Tables) -> set[str]:
         question = f"SELECT rowid, {listed} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid LIMIT ?"
         while rows := opened.rows(question, known.rows[table][0], _PAGE):
             known.rows[table] = rows[-1]
-            changed |= {run_id for row in rows for raw in row[1:] if (run_id := _id(raw))}
-    return changed
+            known.changed |= {run_id for row in rows for raw in row[1:] if (run_id := _id(raw))}
 
 
-def _tags(known: Listing, opened: Session) -> set[str]:
-    """Runs whose tags differ from those of the last time."""
+def _tags(known: Listing, opened: Session) -> None:
+    """Look for runs whose tags differ from those of the last time."""
     sums: dict[bytes, int] = {}
     after = 0
     question = "SELECT rowid, run_uuid, key, value FROM tags WHERE rowid > ? ORDER BY rowid LIMIT ?"
@@ -242,13 +241,11 @@ def _tags(known: Listing, opened: Session) -> set[str]:
         after = rows[-1][0]
         for _, raw, key, value in rows:
             sums[raw] = sums.get(raw, 0) ^ hash((key, value))
-    changed = set()
     for run_id, run in known.runs.items():
         found = sums.get(run_id.encode(), 0)
         if run.tags != found:
             run.tags = found
-            changed.add(run_id)
-    return changed
+            known.changed.add(run_id)
 
 
 def _id(raw: object) -> str | None:
