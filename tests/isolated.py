@@ -35,9 +35,7 @@ def said_by(
     uv = shutil.which("uv")
     if uv is None:
         _missing(package, "uv is not on the path")
-    command = [uv, "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable]
-    for requirement in (f"{package}=={version}", *needs):
-        command += ["--with", requirement]
+    command = uv_run(uv, f"{package}=={version}", *needs)
     foreign = ("PYTHON", "COV", unset) if unset else ("PYTHON", "COV")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     if home is not None:
@@ -51,6 +49,14 @@ def said_by(
     if not said or f'"version": "{version}"' not in said[-1]:
         _missing(package, done.stderr[-2000:] or done.stdout[-2000:])
     return json.loads(said[-1])
+
+
+def uv_run(uv: str, *requirements: str) -> list[str]:
+    """The beginning of a command that runs in an environment of its own with these requirements, on this Python."""
+    command = [uv, "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable]
+    for requirement in requirements:
+        command += ["--with", requirement]
+    return command
 
 
 def _missing(package: str, why: str) -> NoReturn:

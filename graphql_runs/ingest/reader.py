@@ -15,6 +15,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from graphql_runs.ingest.api import Context, Delivery, Unit, Unreadable
+from graphql_runs.ingest.work import back_off
 from graphql_runs.ingest.writer import PERMANENT, Gone, Overtaken, Passing, Records, Refusal, Refused, Writer
 from graphql_runs.model.errors import RunsError
 from graphql_runs.model.operation import (
@@ -207,8 +208,7 @@ class Reader:
         return Outcome.GONE
 
     def _later(self, reason: str) -> Outcome:
-        least, most = _BACK_OFF
-        self.delay = min(most, least * 2**self._failures) * random.uniform(0.5, 1.5)
+        self.delay = back_off(*_BACK_OFF, self._failures)
         self._failures += 1
         log.warning(
             "reading waits: plugin %s, unit %s, seconds %s, reason %s",

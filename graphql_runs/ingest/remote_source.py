@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -18,6 +17,7 @@ from graphql_runs.ingest.api import Context, Delivery, Limits, Skipped, Tree, Un
 from graphql_runs.ingest.jobs import ReadJob, Shared
 from graphql_runs.ingest.reader import Outcome, Reader
 from graphql_runs.ingest.remote import Connection, Look, Remote, Seen
+from graphql_runs.ingest.work import back_off
 from graphql_runs.model.time import now
 
 log = logging.getLogger(__name__)
@@ -182,9 +182,8 @@ class RemoteSource:
         self.error, self.passing = reason, passing
         if not passing:
             return _PERMANENT_SECONDS
-        least, most = _BACK_OFF
         self._failures += 1
-        return float(min(most, least * 2 ** (self._failures - 1)) * random.uniform(0.5, 1.5))
+        return back_off(*_BACK_OFF, self._failures - 1)
 
     def _apply(self, look: Look) -> None:
         """Make the jobs those of a look, and have those read that changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from abc import ABC, abstractmethod
 from collections import deque
 
@@ -11,6 +12,12 @@ log = logging.getLogger(__name__)
 
 _SHARE = 4
 """Every so many turns belong to jobs that wait without anything fresh, however much is fresh."""
+
+
+def back_off(least: float, most: float, failures: int) -> float:
+    """Seconds to wait after so many failures in a row before, with chance in them, so that not all come back at once."""
+    # However long something is away: powers of two soon have no float.
+    return min(most, least * 2.0 ** min(failures, 64)) * random.uniform(0.5, 1.5)
 
 
 class Job(ABC):

@@ -7,15 +7,12 @@ A merge takes the newest pieces of a stream and goes on to older ones while they
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphql_runs.model.errors import RunsError
+from graphql_runs.record.rounds import Rounds
 from graphql_runs.store import segment
 from graphql_runs.store.port import Item, Store
-
-log = logging.getLogger(__name__)
 
 _BYTES = 1 << 20
 _LOOK_BACK = 4 << 20
@@ -40,25 +37,13 @@ class Merging:
 _MERGING = Merging()
 
 
-class Compactor:
+class Compactor(Rounds):
     """The background task of one server process."""
 
     def __init__(self, store: Store, merging: Merging = _MERGING) -> None:
+        super().__init__("compaction", merging.pause)
         self._store = store
         self._merging = merging
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin rounds, if the pause is not 0."""
-        if self._merging.pause and self._task is None:
-            self._task = asyncio.create_task(self._go_on())
-
-    async def close(self) -> None:
-        """Stop after the merge that is under way, if any."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
 
     async def round(self) -> int:
         """Merge what is waiting now, within the bounds of one round; gives how many streams were merged."""
@@ -69,14 +54,6 @@ class Compactor:
         for stream in streams:
             merged += await self._merge(stream)
         return merged
-
-    async def _go_on(self) -> None:
-        while True:
-            await asyncio.sleep(self._merging.pause)
-            try:
-                await self.round()
-            except RunsError as error:
-                log.warning("compaction did not finish its round: error %s", error)
 
     async def _merge(self, stream: str) -> bool:
         [end] = await self._store.ends([stream])

@@ -7,7 +7,6 @@ another process does at the same time, leaves nothing half-done, and the next on
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from graphql_runs.model.run import Run
 from graphql_runs.model.status import StatusClass
 from graphql_runs.model.time import Micros, from_text, now
 from graphql_runs.record.recorder import Recorder
+from graphql_runs.record.rounds import Rounds
 from graphql_runs.record.trash import RESTORED_AT
 from graphql_runs.store.port import Extent, Store, journal_of
 
@@ -73,31 +73,19 @@ class Round:
     blobs: int = 0
 
 
-class Retention:
+class Retention(Rounds):
     """The background task of one server process."""
 
     def __init__(self, store: Store, recorder: Recorder, keeping: Keeping = _KEEPING) -> None:
+        super().__init__("retention", keeping.pause)
         self._store = store
         self._recorder = recorder
         self._keeping = keeping
-        self._task: asyncio.Task[None] | None = None
         # Where the next round goes on, so that what cannot be done now does not hinder the rest.
         self._ended_after: Key | None = None
         self._trashed_after: Key | None = None
         self._journal_after = _JOURNALS
         self._swept = -_SWEEP_SECONDS
-
-    def start(self) -> None:
-        """Begin rounds, if the pause is not 0."""
-        if self._keeping.pause and self._task is None:
-            self._task = asyncio.create_task(self._go_on())
-
-    async def close(self) -> None:
-        """Stop; what is under way is done or not done, never half."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
 
     async def round(self) -> Round:
         """Do what is due now, within the bounds of one round. Raises StoreUnavailable."""
@@ -116,17 +104,6 @@ class Retention:
                 done.blobs,
             )
         return done
-
-    async def _go_on(self) -> None:
-        while True:
-            await asyncio.sleep(self._keeping.pause)
-            try:
-                await self.round()
-            except RunsError as error:
-                log.warning("retention did not finish its round: error %s", error)
-            except Exception:
-                # A bug of ours; the next round tries again.
-                log.exception("retention failed")
 
     # Runs
 

@@ -6,49 +6,32 @@ or are aliases. A process begins with the first hint, and again every hour, so t
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections.abc import Sequence
 
 from graphql_runs.model.change import Hint
-from graphql_runs.model.errors import RunsError
 from graphql_runs.model.records import Workspace
 from graphql_runs.model.run import Run
+from graphql_runs.record.rounds import Rounds
 from graphql_runs.record.uniter import Uniter
 from graphql_runs.store.port import Store
-
-log = logging.getLogger(__name__)
 
 _PAGE = 1000
 _WALK_SECONDS = 3600.0
 """How often all runs are looked at."""
 
 
-class Uniting:
+class Uniting(Rounds):
     """The background task of one server process. `pause`: seconds between rounds, 0 for none; `runs`: most runs of a round."""
 
     def __init__(self, store: Store, uniter: Uniter, *, pause: float = 10.0, runs: int = 10_000) -> None:
+        super().__init__("uniting", pause)
         self._store = store
         self._uniter = uniter
-        self._pause = pause
         self._runs = runs
         self._seen: dict[str, int] = {}
         """Of each workspace the last hint that was followed."""
         self._began = time.monotonic()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin rounds, if the pause is not 0."""
-        if self._pause and self._task is None:
-            self._task = asyncio.create_task(self._go_on())
-
-    async def close(self) -> None:
-        """Stop; what is under way is done or not done, never half."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
 
     async def round(self) -> int:
         """Settle what was touched since the last round, within the bounds of one; gives how many runs were looked at.
@@ -63,17 +46,6 @@ class Uniting:
                 done += await self._follow(workspace.id, self._runs - done)
             after = page[-1].id
         return done
-
-    async def _go_on(self) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            try:
-                await self.round()
-            except RunsError as error:
-                log.warning("uniting did not finish its round: error %s", error)
-            except Exception:
-                # A bug of ours; the next round tries again.
-                log.exception("uniting failed")
 
     async def _follow(self, workspace: str, most: int) -> int:
         done = 0

@@ -49,11 +49,11 @@ class Config:
 
     def followed(self, workspace: str) -> list[AnySource]:
         """The sources, those that name no workspace in this one. Raises CommandError for a path where nothing is."""
-        assert self.path is not None or not self.sources
+        if self.path is None:
+            return []
         return [
             source.given(self.path, f"sources[{index}]", workspace)
             for index, source in enumerate(self.sources)
-            if self.path is not None
         ]
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from plugins.mlflow.tests.stores import DATABASE, VERSIONS
+from tests.isolated import uv_run
 
 NEEDS = {
     "3.17.2": ("flask", "flask-cors", "fastapi", "uvicorn", "aiohttp", "pandas"),
@@ -37,19 +37,8 @@ def tracking(
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [uv, "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable]
-    for requirement in (f"mlflow-skinny=={version}", *VERSIONS[version], *DATABASE, *NEEDS[version]):
-        command += ["--with", requirement]
-    command += [
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
+    command = uv_run(uv, f"mlflow-skinny=={version}", *VERSIONS[version], *DATABASE, *NEEDS[version])
+    command += ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store, "--artifacts-destination", str(folder / "outputs")]
     command += ["--serve-artifacts", "--default-artifact-root", "mlflow-artifacts:/"]
     kept = {

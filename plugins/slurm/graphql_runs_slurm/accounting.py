@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from graphql_runs.ingest.api import Skipped
+from graphql_runs_slurm.document import jobs
 from graphql_runs_slurm.job import Attempt, checked
 from graphql_runs_slurm.paths import expanded
 from graphql_runs_slurm.queue import exit_of
@@ -41,9 +42,8 @@ _STEPS = 100
 
 def attempts(document: object, cluster: str) -> Iterator[Attempt]:
     """The jobs of a JSON document. What is no job is passed over."""
-    listed = nested(document, "jobs") if isinstance(document, Mapping) else None
-    for given in listed if isinstance(listed, list) else ():
-        if isinstance(given, Mapping) and (found := attempt(given, cluster)) is not None:
+    for given in jobs(document):
+        if (found := attempt(given, cluster)) is not None:
             yield found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 
 def load(said: bytes) -> object:
@@ -17,3 +18,11 @@ def load(said: bytes) -> object:
         return json.loads(said[begin:].decode("utf-8", "replace"))
     except RecursionError as error:
         raise ValueError("JSON that is nested too deeply") from error
+
+
+def jobs(document: object) -> Iterator[Mapping[str, object]]:
+    """What a document lists as jobs. What is no job is passed over."""
+    listed = document.get("jobs") if isinstance(document, Mapping) else None
+    for given in listed if isinstance(listed, list) else ():
+        if isinstance(given, Mapping):
+            yield given

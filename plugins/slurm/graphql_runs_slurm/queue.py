@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from graphql_runs_slurm.document import jobs
 from graphql_runs_slurm.job import Attempt, checked
 from graphql_runs_slurm.paths import DEFAULT, DEFAULT_ARRAY, expanded
 from graphql_runs_slurm.value import count, first, moment, nested, number, text, words
@@ -36,9 +37,8 @@ COUNTS = {"node_count": "node_count", "cpus": "cpus", "tasks": "tasks", "restart
 
 def attempts(document: object, cluster: str) -> Iterator[Attempt]:
     """The jobs of a document. What is no job is passed over."""
-    listed = nested(document, "jobs") if isinstance(document, Mapping) else None
-    for given in listed if isinstance(listed, list) else ():
-        if isinstance(given, Mapping) and (found := attempt(given, cluster)) is not None:
+    for given in jobs(document):
+        if (found := attempt(given, cluster)) is not None:
             yield found
 
 
